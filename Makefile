@@ -1,0 +1,23 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets itself up once.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check weights clean
+
+demo: .venv/ready
+	$(BIN)/dualfluoro demo --out demo
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch torchvision
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch .venv/ready
+
+clean:
+	rm -rf .venv demo
