@@ -1,0 +1,79 @@
+"""Weights and their card: `NAME.safetensors` and `NAME.json`. No pickle is ever read."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+FORMAT = "dualfluoro-detector"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a user must know of a detector's weights."""
+
+    landmarks: dict[str, list[float]]
+    """Place of each landmark in the CT it was trained on: ct, RAS, mm."""
+    ct_fingerprint: str
+    shape: dict[str, int | float]
+    """Size of the network."""
+    sd_factor: float
+    """Calibration of the deviations, from views not trained on."""
+    accuracy: dict[str, float]
+    """Measured on fresh synthetic views of the same head: mm at the head, shares of errors."""
+    recipe: dict
+    """How it was trained: settings, seed, views seen, minutes."""
+    modality: str = "fluoroscopy (radiograph), one view"
+    intensity: str = "transmission or attenuation, any gain and gamma; the field is standardised"
+    input_px: int = 128
+    licence: str = "that of the CT it was trained on"
+    intended_use: str = "research; not a medical device"
+
+
+def write_weights(path: Path, card: Card, tensors: dict[str, Tensor]) -> None:
+    """Write both files, each whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".safetensors.partial")
+    contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    safetensors.torch.save_file(contiguous, partial)
+    text = json.dumps({"format": FORMAT, "version": VERSION} | asdict(card), indent=1)
+    card_partial = path.with_suffix(".json.partial")
+    card_partial.write_text(text + "\n")
+    os.replace(partial, path)
+    os.replace(card_partial, path.with_suffix(".json"))
+
+
+def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
+    """Read both files; FileNotFoundError or ValueError says which of them is wrong, and how."""
+    card_path = path.with_suffix(".json")
+    for needed in (path, card_path):
+        if not needed.is_file():
+            raise FileNotFoundError(
+                f"{needed}: no detector there; make one with `dualfluoro prepare TRIAL`"
+            )
+    try:
+        content = json.loads(card_path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{card_path}: not a JSON card: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f'{card_path}: expected "format": "{FORMAT}"')
+    if content.get("version") != VERSION:
+        raise ValueError(
+            f"{card_path}: version {content.get('version')!r} is not known, expected {VERSION}"
+        )
+    known = {field.name for field in fields(Card)}
+    entries = {name: value for name, value in content.items() if name in known}
+    try:
+        card = Card(**entries)
+    except TypeError as error:
+        raise ValueError(f"{card_path}: the card is incomplete: {error}") from error
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors file, or cut short: {error}") from error
+    return card, tensors

@@ -1,0 +1,32 @@
+"""From a head CT to radiographs: volumes, anatomy, the renderer, the fluoroscope, the digital head."""
+
+from .anatomy import HeadAnatomy, find_anatomy
+from .collimation import Collimation, random_collimation
+from .couch import without_couch
+from .digital_head import DigitalHead, digital_head
+from .field import FieldOutline, find_field
+from .film import film
+from .fluoroscope import Fluoroscope
+from .head_landmarks import MANDIBLE_LANDMARKS
+from .projector import Projector, render
+from .torch_renderer import render_torch
+from .volume import Volume
+
+__all__ = [
+    "MANDIBLE_LANDMARKS",
+    "Collimation",
+    "DigitalHead",
+    "FieldOutline",
+    "Fluoroscope",
+    "HeadAnatomy",
+    "Projector",
+    "Volume",
+    "digital_head",
+    "film",
+    "find_anatomy",
+    "find_field",
+    "random_collimation",
+    "render",
+    "render_torch",
+    "without_couch",
+]

@@ -1,0 +1,97 @@
+"""The head alone: couch, cushions and head rest taken out of a CT.
+
+Two things set a couch apart. It goes on unchanged along the scan: its columns are filled from the
+first slice to the last, and are not those of the middle of the head. And its shells are
+thin: an opening cuts them off, and ears and nose, being small, are put back.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage
+
+from .morphology import distance_mm, filled
+from .resample import nearest_mask
+from .volume import Volume
+
+TISSUE_ABOVE_HU = -300
+EMPTY_HU = -1000
+GRID_MM = 2.0
+FILLED_SHARE = 0.95  # of the slices, in a couch's column
+WIDE_MM = 150.0
+OPENING_MM = 5.0
+REGROWN_MM = 6.0
+SMALL_MM = 80.0  # an ear, a nose; couches are larger
+MARGIN_MM = 4.0  # the skin's soft edge
+
+
+def without_couch(volume: Volume) -> Volume:
+    """The same CT with everything but the head, and the air in it, at -1000 HU."""
+    coarse = volume.resampled(GRID_MM)
+    keep = nearest_mask(head_mask(coarse), coarse.ct_from_voxel, volume.shape, volume.ct_from_voxel)
+    data_hu = np.where(keep, volume.data_hu, volume.data_hu.dtype.type(EMPTY_HU))
+    return Volume(data_hu, volume.ct_from_voxel)
+
+
+def head_mask(coarse: Volume) -> Bool[np.ndarray, "i j k"]:
+    """The head with its cavities and the edge of its skin, on a grid with voxels of GRID_MM."""
+    tissue = coarse.data_hu > TISSUE_ABOVE_HU
+    if not tissue.any():
+        raise ValueError(f"the CT holds no tissue, nothing is above {TISSUE_ABOVE_HU} HU")
+    couch = _couch_columns(tissue, coarse.ct_from_voxel)
+    tissue &= ~couch
+    core = _core(tissue)
+    head = tissue & (distance_mm(core, GRID_MM) <= REGROWN_MM)
+    head = _with_small_parts(head, tissue)
+    return (distance_mm(filled(head), GRID_MM) <= MARGIN_MM) & ~couch
+
+
+def _couch_columns(
+    tissue: Bool[np.ndarray, "i j k"], ct_from_voxel: Float[np.ndarray, "4 4"]
+) -> Bool[np.ndarray, "i j k"]:
+    """Columns along the scan filled throughout, wide or cut by the edge, and not the head."""
+    axis = int(np.argmax(np.abs(ct_from_voxel[2, :3])))
+    columns = tissue.mean(axis=axis) >= FILLED_SHARE
+    labels, _ = ndimage.label(columns)
+    deepest = np.unravel_index(np.argmax(_depth_mm(tissue)), tissue.shape)
+    head = labels[tuple(np.delete(deepest, axis))]
+    couch = np.zeros_like(columns)
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        extent_mm = GRID_MM * max(side.stop - side.start for side in box)
+        at_edge = any(
+            side.start == 0 or side.stop == size
+            for side, size in zip(box, columns.shape, strict=True)
+        )
+        if label != head and (at_edge or extent_mm > WIDE_MM):
+            couch |= labels == label
+    couch = ndimage.binary_dilation(couch)  # its blurred surface
+    return np.broadcast_to(np.expand_dims(couch, axis), tissue.shape)
+
+
+def _core(tissue: Bool[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:
+    """The opened tissue around its deepest point, which couches, being flat, do not hold."""
+    depth_mm = _depth_mm(tissue)
+    eroded = depth_mm > OPENING_MM
+    if not eroded.any():
+        return tissue
+    labels, _ = ndimage.label(eroded)
+    return distance_mm(labels == labels.flat[np.argmax(depth_mm)], GRID_MM) <= OPENING_MM
+
+
+def _depth_mm(tissue: Bool[np.ndarray, "i j k"]) -> Float[np.ndarray, "i j k"]:
+    """How far inside a voxel lies, cavities counted as tissue."""
+    return distance_mm(~filled(tissue), GRID_MM)
+
+
+def _with_small_parts(
+    head: Bool[np.ndarray, "i j k"], tissue: Bool[np.ndarray, "i j k"]
+) -> Bool[np.ndarray, "i j k"]:
+    """The head and what hangs on it that is not larger than an ear."""
+    labels, _ = ndimage.label(tissue & ~head)
+    touching = np.unique(labels[ndimage.binary_dilation(head)])
+    boxes = ndimage.find_objects(labels)
+    small = [
+        label
+        for label in touching[touching > 0]
+        if GRID_MM * max(side.stop - side.start for side in boxes[label - 1]) <= SMALL_MM
+    ]
+    return head | np.isin(labels, small)

@@ -1,0 +1,60 @@
+"""The main job from the command line or from Python: trials, stages, report and 3D view.
+
+`dualfluoro.track`, `dualfluoro.prepare` ... are the command line's own functions. They are imported
+when they are first used, so that `import dualfluoro` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .stages.demo import demo
+    from .stages.detect import detect
+    from .stages.evaluate import evaluate
+    from .stages.exposure import exposure
+    from .stages.landmarks import landmarks
+    from .stages.new import new
+    from .stages.prepare import prepare
+    from .stages.report import report
+    from .stages.track import track
+    from .stages.train import train_detector
+    from .stages.view import view
+    from .trial import Trial, load_trial
+
+_MODULE_OF = {
+    "Trial": ".trial",
+    "demo": ".stages.demo",
+    "detect": ".stages.detect",
+    "evaluate": ".stages.evaluate",
+    "exposure": ".stages.exposure",
+    "landmarks": ".stages.landmarks",
+    "load_trial": ".trial",
+    "new": ".stages.new",
+    "prepare": ".stages.prepare",
+    "report": ".stages.report",
+    "track": ".stages.track",
+    "train_detector": ".stages.train",
+    "view": ".stages.view",
+}
+
+__all__ = [
+    "Trial",
+    "demo",
+    "detect",
+    "evaluate",
+    "exposure",
+    "landmarks",
+    "load_trial",
+    "new",
+    "prepare",
+    "report",
+    "track",
+    "train_detector",
+    "view",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'dualfluoro' has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name], __name__), name)

@@ -1,0 +1,74 @@
+"""The command `dualfluoro`: every subcommand is a stage's own function."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from .stages.demo import demo
+from .stages.detect import detect
+from .stages.evaluate import evaluate
+from .stages.exposure import exposure
+from .stages.landmarks import landmarks
+from .stages.new import new
+from .stages.prepare import prepare
+from .stages.report import report
+from .stages.track import track
+from .stages.train import train_detector
+from .stages.view import view
+
+HELP = """Where the skull is in every frame of two fluoroscopes, and what the beams hit.
+
+A trial is a folder with a trial.toml. Start with `dualfluoro demo`, or with
+`dualfluoro new DIR`, `prepare DIR`, `track DIR`. Research software, not a medical device.
+"""
+
+WRONG_USAGE, FAILED, INTERRUPTED = 2, 1, 130
+
+
+def build_app() -> App:
+    """The command line, made from the signatures of the stages."""
+    app = App(name="dualfluoro", help=HELP, version=_version)
+    stages = (demo, new, landmarks, prepare, detect, track, exposure, evaluate, view, report)
+    for place, stage in enumerate(stages):
+        app.command(stage, sort_key=place)
+    train = App(name="train", help="Train one model of a trial.", sort_key=len(stages))
+    train.command(train_detector, name="detector")
+    app.command(train)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 done, 1 could not be done (one line on standard error), 2 wrong usage."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        build_app()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        _complain(str(error), "see: dualfluoro --help")
+        return WRONG_USAGE
+    except (ValueError, OSError) as error:
+        _complain(_said(error))
+        return FAILED
+    except KeyboardInterrupt:
+        _complain("interrupted; run the same command again to go on")
+        return INTERRUPTED
+    return 0
+
+
+def _said(error: ValueError | OSError) -> str:
+    """The message of an error; of the system's own errors the file and the reason."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _complain(*parts: str) -> None:
+    """One line on standard error, whatever the message looks like."""
+    line = "; ".join(" ".join(part.split()) for part in parts if part)
+    print(f"dualfluoro: {line}", file=sys.stderr)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("dualfluoro")

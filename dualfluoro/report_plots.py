@@ -1,0 +1,151 @@
+"""The report's interactive plots: poses, deviations, residuals, errors and exposure over time."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import plotly.io
+
+from calibration import Rigid
+from registration import Track, at_frames, pose_errors
+
+AXES = {"x": "#0072B2", "y": "#E69F00", "z": "#009E73"}
+VIEWS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+CONFIG = {"responsive": True, "displayModeBar": False}
+STATUS = {"ok": "#009E73", "doubtful": "#E69F00", "lost": "#D55E00"}
+
+
+def position_plot(track: Track, center_ct: np.ndarray) -> go.Figure:
+    """The head's centre in the world, from its mean, with a band of one standard deviation."""
+    moved = (track.world_from_ct @ center_ct).numpy()
+    shown = moved - np.nanmean(moved, axis=0)
+    return _components(track, shown, track.sd_translation_mm / np.sqrt(3), "position, mm")
+
+
+def rotation_plot(track: Track) -> go.Figure:
+    """The head's turn since the first known frame, as a rotation vector in ct axes."""
+    first = int(np.flatnonzero(track.has_pose)[0])
+    turned = Rigid(track.world_from_ct.R[first].mT @ track.world_from_ct.R, np.zeros(3))
+    shown = np.degrees(turned.log()[..., 3:].numpy())
+    return _components(track, shown, track.sd_rotation_deg / np.sqrt(3), "rotation, deg")
+
+
+def residual_plot(track: Track) -> go.Figure:
+    """Landmark residuals of each view."""
+    figure = _figure("reprojection, px")
+    for number, name in enumerate(track.view_names):
+        figure.add_trace(
+            _line(track.time_s, track.reprojection_px[number], name, VIEWS[number % 4])
+        )
+    return figure
+
+
+def similarity_plot(track: Track) -> go.Figure:
+    """How well radiographs of the CT match the frames."""
+    figure = _figure("similarity")
+    for number, name in enumerate(track.view_names):
+        figure.add_trace(_line(track.time_s, track.similarity[number], name, VIEWS[number % 4]))
+    return figure
+
+
+def error_plot(track: Track, truth: Track, points_ct: np.ndarray) -> go.Figure:
+    """Errors against the truth, where it is known."""
+    true = at_frames(truth, track.frame)
+    errors = pose_errors(track.world_from_ct, true.world_from_ct, points_ct)
+    figure = _figure("error")
+    names = {
+        "rotation_deg": "rotation, deg",
+        "translation_mm": "translation, mm",
+        "mtre_mm": "mTRE, mm",
+    }
+    for number, (key, name) in enumerate(names.items()):
+        figure.add_trace(_line(track.time_s, errors[key], name, VIEWS[number]))
+    return figure
+
+
+def status_plot(track: Track) -> go.Figure:
+    """What the program says of each frame, with its flags."""
+    figure = _figure("")
+    for height, (status, color) in enumerate(STATUS.items()):
+        rows = [i for i, found in enumerate(track.status) if found == status]
+        figure.add_trace(
+            go.Scatter(
+                x=track.time_s[rows],
+                y=[height] * len(rows),
+                mode="markers",
+                marker={"color": color, "size": 9, "symbol": "square"},
+                text=[f"frame {track.frame[i]} {' '.join(track.flags[i])}" for i in rows],
+                hoverinfo="text",
+            )
+        )
+    figure.update_layout(height=190, showlegend=False)
+    ticks = {"tickvals": list(range(len(STATUS))), "ticktext": list(STATUS)}
+    figure.update_yaxes(range=[len(STATUS) - 0.5, -0.5], **ticks)
+    return figure
+
+
+def exposure_plot(rows: Sequence[Mapping[str, str]], column: str, label: str) -> go.Figure:
+    """One column of exposure.csv over time, a line a view."""
+    figure = _figure(label)
+    for number, name in enumerate(dict.fromkeys(row["view"] for row in rows)):
+        chosen = [row for row in rows if row["view"] == name]
+        values = np.array([float(row[column] or "nan") for row in chosen])
+        times = np.array([float(row["time_s"]) for row in chosen])
+        figure.add_trace(_line(times, values, name, VIEWS[number % 4]))
+    return figure
+
+
+def html_of(figure: go.Figure, name: str) -> str:
+    """A plot as part of a page that brings plotly itself."""
+    return plotly.io.to_html(
+        figure, include_plotlyjs=False, full_html=False, div_id=name, config=CONFIG
+    )
+
+
+def _components(track: Track, values: np.ndarray, sd: np.ndarray, label: str) -> go.Figure:
+    figure = _figure(label)
+    for number, (axis, color) in enumerate(AXES.items()):
+        known = np.isfinite(values[:, number]) & np.isfinite(sd)
+        if known.any():
+            figure.add_trace(_band(track.time_s[known], values[known, number], sd[known], color))
+        figure.add_trace(_line(track.time_s, values[:, number], axis, color))
+    return figure
+
+
+def _band(times: np.ndarray, middle: np.ndarray, sd: np.ndarray, color: str) -> go.Scatter:
+    return go.Scatter(
+        x=np.concatenate([times, times[::-1]]),
+        y=np.concatenate([middle + sd, (middle - sd)[::-1]]),
+        fill="toself",
+        fillcolor=color,
+        opacity=0.25,
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _line(times: np.ndarray, values: np.ndarray, name: str, color: str) -> go.Scatter:
+    return go.Scatter(
+        x=times,
+        y=values,
+        name=name,
+        mode="lines+markers",
+        line={"color": color},
+        marker={"size": 4},
+    )
+
+
+def _figure(label: str) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=300,
+        margin={"l": 55, "r": 15, "t": 15, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": "#808080"},
+        legend={"orientation": "h", "y": 1.12},
+    )
+    figure.update_xaxes(title="time, s", gridcolor="rgba(128,128,128,0.25)", zeroline=False)
+    figure.update_yaxes(title=label, gridcolor="rgba(128,128,128,0.25)", zeroline=False)
+    return figure

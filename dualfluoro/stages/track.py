@@ -1,0 +1,68 @@
+"""`dualfluoro track`: the head's pose in every frame, and the exposure that follows from it."""
+
+from pathlib import Path
+
+from ..options import DEFAULTS, Common, TrialFolder
+from ..trial import load_trial
+
+
+def track(
+    trial: TrialFolder,
+    /,
+    *,
+    init: Path | None = None,
+    refine: bool = True,
+    translate: bool = True,
+    out: Path | None = None,
+    common: Common = DEFAULTS,
+):
+    """Find the pose in every frame; write track.csv, exposure.csv, exposure.json, report.html.
+
+    Parameters
+    ----------
+    init
+        A track to start from in place of the detector.
+    refine
+        Match radiographs of the CT with the frames; without it, poses are those of the start.
+    translate
+        Has no effect on a trial without a translator.
+    out
+        Folder of the outputs; the trial's if left out.
+    """
+    loaded = load_trial(trial)
+    if init is None and not loaded.detector.is_file():
+        raise FileNotFoundError(
+            f"{loaded.detector}: there is no detector; make it with: dualfluoro prepare "
+            f"{loaded.folder}, or give a start with --init TRACK.csv"
+        )
+    from registration import Track
+
+    from ..exposures import expose_trial, write_exposures
+    from ..frames import open_frames
+    from ..subject import subject_of
+    from ..tracking import Moments, track_trial
+    from ..trial_detector import detector_of
+    from ..trial_report import write_report
+
+    common.torch_device()
+    start = None if init is None else Track.read(init)
+    views, times_s = open_frames(loaded)
+    subject = subject_of(loaded)
+    detector = None if init is not None else detector_of(loaded, subject, common)
+    moments = Moments(loaded, views, detector)
+    found, center_ct = track_trial(moments, subject, times_s, start, refine, common)
+    folder = loaded.folder if out is None else Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    found.write(folder / "track.csv")
+    fields = [moments.fields_of(frame) for frame in range(len(found))]
+    frames, _, head = expose_trial(loaded, subject, found, fields, center_ct, common)
+    write_exposures(folder, loaded, frames, head, folder / "track.csv")
+    write_report(loaded, subject, views, found, folder)
+    counts = ", ".join(f"{found.status.count(s)} {s}" for s in ("ok", "doubtful", "lost"))
+    if not found.has_pose.any():
+        raise ValueError(
+            f"{folder / 'track.csv'}: all {len(found)} frames are lost; look at the frames, the "
+            "rig and the CT, or train longer: dualfluoro prepare --minutes M"
+        )
+    common.say(f"{len(found)} frames: {counts}; wrote track.csv and report.html in {folder}")
+    return found

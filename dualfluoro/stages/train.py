@@ -1,0 +1,26 @@
+"""`dualfluoro train detector`: the landmark network of one CT."""
+
+from pathlib import Path
+
+from ..options import DEFAULTS, Common, Minutes, TrialFolder
+from ..trial import load_trial
+
+
+def train_detector(
+    trial: TrialFolder, /, *, minutes: Minutes = 20.0, common: Common = DEFAULTS
+) -> Path:
+    """Train the detector on radiographs rendered on the fly; a run that was cut short goes on.
+
+    Parameters
+    ----------
+    minutes
+        Bound of the training time, runs before included.
+    """
+    loaded = load_trial(trial)
+    from ..subject import subject_of
+    from ..trial_detector import trained
+
+    detector = trained(loaded, subject_of(loaded), minutes, common)
+    error_mm = detector.card.accuracy["in_field_median_mm"]
+    common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+    return loaded.detector

@@ -1,0 +1,282 @@
+"""A trial: the folder of one recording, as its trial.toml describes it."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .toml_table import TomlTable, line_of, nearest
+
+if TYPE_CHECKING:
+    from calibration import Rig
+
+TABLES = ["subject", "rig", "view", "time", "models", "exposure"]
+INTENSITIES = ("transmission", "attenuation")
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera's recording; `frames` is a file or a glob."""
+
+    name: str
+    frames: Path
+    transmission: bool = True
+    distorted: bool = False
+    time_offset_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExposureSettings:
+    """What the user knows of the beams; `field_px` holds outlines in undistorted pixels."""
+
+    reference_distance_mm: float | None
+    kerma_mGy: dict[str, float | Path]
+    field_px: dict[str, list[list[float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A trial folder with absolute paths; the rig's cameras are in the order of the views."""
+
+    folder: Path
+    ct: Path
+    landmarks: Path
+    skin_threshold_hu: float
+    rig: "Rig"
+    rig_files: tuple[Path, ...]
+    views: tuple[View, ...]
+    rate_hz: float | None
+    times: Path | None
+    models: Path
+    exposure: ExposureSettings
+
+    def __fspath__(self) -> str:
+        """A loaded trial stands for its folder."""
+        return str(self.folder)
+
+    @property
+    def detector(self) -> Path:
+        """Where the detector's weights are, or will be."""
+        return self.models / "detector.safetensors"
+
+
+def load_trial(trial: str | os.PathLike) -> Trial:
+    """The trial of a folder (or of a trial.toml); a trial that is loaded already is given back.
+
+    Raises:
+        FileNotFoundError: no trial.toml, or a file that it names is not there.
+        ValueError: with file and line: a key that is unknown, missing, or of the wrong kind.
+    """
+    if isinstance(trial, Trial):
+        return trial
+    path = Path(trial)
+    path = path if path.name == "trial.toml" else path / "trial.toml"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: there is no such file; make a trial with: dualfluoro new DIR"
+        )
+    return _assembled(path.absolute(), _parsed(path))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not TOML: {error}") from None
+    for key in content:
+        if key not in TABLES:
+            line = line_of(path, key, None, None) or line_of(path, "", None, key)
+            place = f"{path}:{line}" if line else f"{path}"
+            raise ValueError(f"{place}: unknown table or key {key!r}{nearest(key, TABLES)}")
+    return content
+
+
+def _assembled(path: Path, content: dict[str, Any]) -> Trial:
+    folder = path.parent
+    subject = _table(path, content, "subject")
+    ct = folder / subject.require("ct", str, 'ct = "ct.nii.gz"')
+    landmarks = subject.get("landmarks", str)
+    threshold = subject.get("skin_threshold_hu", float)
+    views = _views(path, content)
+    rig, rig_files = _rig(_table(path, content, "rig"), folder, views)
+    time, models = _table(path, content, "time"), _table(path, content, "models")
+    rate_hz, times = time.get("rate_hz", float), time.get("times", str)
+    if rate_hz is not None and not 0 < rate_hz < float("inf"):
+        raise ValueError(f"{time.where('rate_hz')} must be above 0, found {rate_hz:g}")
+    models_folder = folder / (models.get("folder", str) or "models")
+    exposure = _exposure(_table(path, content, "exposure"), folder, views)
+    for table in (subject, time, models):
+        table.finish()
+    if not ct.exists():
+        raise FileNotFoundError(f"{subject.where('ct')}: there is no CT at {ct}")
+    if landmarks is not None and not (folder / landmarks).exists():
+        raise FileNotFoundError(
+            f"{subject.where('landmarks')}: there is no file {folder / landmarks}; leave the key "
+            "out, or make the file with: dualfluoro landmarks TRIAL"
+        )
+    return Trial(
+        folder=folder,
+        ct=ct,
+        landmarks=folder / (landmarks or "landmarks.json"),
+        skin_threshold_hu=-300.0 if threshold is None else threshold,
+        rig=rig,
+        rig_files=rig_files,
+        views=views,
+        rate_hz=rate_hz,
+        times=None if times is None else folder / times,
+        models=models_folder,
+        exposure=exposure,
+    )
+
+
+def _table(path: Path, content: dict[str, Any], name: str) -> TomlTable:
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        brackets = "[[...]], expected [...]" if isinstance(found, list) else "no table"
+        raise ValueError(f"{path}: {name!r} is {brackets}; write [{name}]")
+    return TomlTable(path, name, found)
+
+
+def _views(path: Path, content: dict[str, Any]) -> tuple[View, ...]:
+    found = content.get("view", [])
+    if not isinstance(found, list) or not all(isinstance(view, dict) for view in found):
+        raise ValueError(f"{path}: a view is written as [[view]], with two brackets")
+    views = tuple(_view(TomlTable(path, "view", view, index)) for index, view in enumerate(found))
+    names = [view.name for view in views]
+    if len(views) < 2:
+        raise ValueError(f"{path}: a trial needs two or more [[view]] tables, found {len(views)}")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{path}: two [[view]] tables have the name {twice[0]!r}")
+    return views
+
+
+def _view(table: TomlTable) -> View:
+    name = table.require("name", str, 'name = "A"')
+    frames = table.require("frames", str, f'frames = "{name}/*.png"')
+    intensity = table.get("intensity", str) or "transmission"
+    if intensity not in INTENSITIES:
+        raise ValueError(
+            f"{table.where('intensity')} must be one of {', '.join(INTENSITIES)}; "
+            f"found {intensity!r}"
+        )
+    view = View(
+        name=name,
+        frames=table.path.parent / frames,
+        transmission=intensity == "transmission",
+        distorted=bool(table.get("distorted", bool)),
+        time_offset_s=table.get("time_offset_s", float) or 0.0,
+    )
+    table.finish()
+    return view
+
+
+def _rig(table: TomlTable, folder: Path, views: tuple[View, ...]) -> tuple["Rig", tuple[Path, ...]]:
+    """The cameras of the views, in their order, and the files that they come from."""
+    from calibration import Rig
+
+    file, mayacam = table.get("file", str), table.get("mayacam", list)
+    unit = table.get("unit", str)
+    table.finish()
+    if (file is None) == (mayacam is None):
+        raise ValueError(
+            f'{table.where()} needs either file = "rig.json" or mayacam = ["cam1.txt", "cam2.txt"] '
+            'with unit = "mm" or "cm"'
+        )
+    if file is not None:
+        if unit is not None:
+            raise ValueError(f"{table.where('unit')} goes with mayacam; rig.json has its own unit")
+        files = (folder / file,)
+        rig = Rig.read(files[0])
+    else:
+        rig, files = _mayacam_rig(table, folder, mayacam or [], unit, views)
+    for view in views:
+        if view.name not in rig.names:
+            hint = nearest(view.name, list(rig.names))
+            raise ValueError(
+                f"{table.path}: view {view.name!r} is no camera of {files[0].name}{hint}"
+            )
+        if view.distorted and rig[view.name].distortion is None:
+            raise ValueError(
+                f"{table.path}: view {view.name!r} says distorted = true, but its camera in "
+                f"{files[0].name} has no distortion map; calibrate one, or undistort the frames"
+            )
+    return Rig(tuple(rig[view.name] for view in views)), files
+
+
+def _mayacam_rig(
+    table: TomlTable, folder: Path, mayacam: list, unit: str | None, views: tuple[View, ...]
+) -> tuple["Rig", tuple[Path, ...]]:
+    """MayaCam files hold no names: the first is the camera of the first view, and so on."""
+    from calibration import read_mayacam
+
+    if not all(isinstance(name, str) for name in mayacam) or len(mayacam) != len(views):
+        raise ValueError(
+            f"{table.where('mayacam')} must list one file for each of the {len(views)} views, "
+            f"found {mayacam!r}"
+        )
+    if unit not in ("mm", "cm"):
+        found = "there is none" if unit is None else f"found {unit!r}"
+        raise ValueError(
+            f'{table.where("mayacam")} needs unit = "mm" or unit = "cm" (a MayaCam file does not '
+            f"say; {found}): write the unit of the calibration object"
+        )
+    files = tuple(folder / name for name in mayacam)
+    return read_mayacam(files, unit=unit, names=[view.name for view in views]), files
+
+
+def _exposure(table: TomlTable, folder: Path, views: tuple[View, ...]) -> ExposureSettings:
+    names = [view.name for view in views]
+    reference = table.get("reference_distance_mm", float)
+    kerma = table.get("kerma_mGy", dict) or {}
+    collimation = table.content.get("collimation", "auto")
+    table.taken.add("collimation")
+    table.finish()
+    if reference is not None and reference <= 0:
+        raise ValueError(f"{table.where('reference_distance_mm')} must be above 0 mm")
+    if collimation != "auto" and not isinstance(collimation, dict):
+        raise ValueError(
+            f'{table.where("collimation")} must be "auto" or a polygon in pixels for each view, '
+            f"such as {{ A = [[0, 0], [511, 0], [511, 511]] }}; found {collimation!r}"
+        )
+    fields = {} if collimation == "auto" else collimation
+    for key, given in (("kerma_mGy", kerma), ("collimation", fields)):
+        for name in given:
+            if name not in names:
+                raise ValueError(f"{table.where(key)}: no view {name!r}{nearest(name, names)}")
+    for name, polygon in fields.items():
+        if not _is_polygon(polygon):
+            raise ValueError(
+                f"{table.where('collimation')}: view {name!r} needs three or more [u, v] corners"
+            )
+    return ExposureSettings(
+        reference_distance_mm=reference,
+        kerma_mGy={name: _kerma(table, folder, value) for name, value in kerma.items()},
+        field_px={
+            name: [[float(u), float(v)] for u, v in corners] for name, corners in fields.items()
+        },
+    )
+
+
+def _kerma(table: TomlTable, folder: Path, value: object) -> float | Path:
+    """A number for all frames, or the path of a CSV with a row a frame."""
+    if isinstance(value, str):
+        return folder / value
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(
+            f"{table.where('kerma_mGy')} must be a number of mGy or a CSV, found {value!r}"
+        )
+    return float(value)
+
+
+def _is_polygon(corners: object) -> bool:
+    return (
+        isinstance(corners, list)
+        and len(corners) >= 3
+        and all(
+            isinstance(corner, list)
+            and len(corner) == 2
+            and all(isinstance(x, int | float) and not isinstance(x, bool) for x in corner)
+            for corner in corners
+        )
+    )

@@ -1,0 +1,68 @@
+"""The detector of a trial: read and checked, or trained."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from detector import Detector, TrainingConfig, ct_fingerprint, spread_landmarks
+from detector import train_detector as train
+from drr import MANDIBLE_LANDMARKS
+
+from .options import Common
+from .progress import training_bar
+from .subject import Subject
+from .trial import Trial
+
+
+def detector_of(trial: Trial, subject: Subject, common: Common) -> Detector:
+    """The trial's detector on the device asked for.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: its weights are damaged, or of another subject.
+    """
+    detector = Detector.read(trial.detector)
+    try:
+        detector.check_subject(subject.volume)
+    except ValueError as error:
+        raise ValueError(f"{trial.detector}: {error}") from None
+    return replace(detector, network=detector.network.to(common.torch_device()))
+
+
+def training_landmarks(subject: Subject) -> dict[str, np.ndarray]:
+    """Points (ct, mm) spread over the cranium, and the named ones that do not move with the jaw."""
+    named = {
+        name: point
+        for name, point in subject.landmarks_ct.items()
+        if name not in MANDIBLE_LANDMARKS
+    }
+    return spread_landmarks(subject.anatomy) | named
+
+
+def is_trained(trial: Trial, subject: Subject, minutes: float) -> bool:
+    """Whether a detector of this CT and these landmarks was trained as long as asked for."""
+    if not trial.detector.is_file() or not trial.detector.with_suffix(".json").is_file():
+        return False
+    card = Detector.read(trial.detector).card
+    wanted = training_landmarks(subject)
+    return (
+        card.ct_fingerprint == ct_fingerprint(subject.volume)
+        and card.recipe.get("minutes", 0.0) >= minutes
+        and list(card.landmarks) == list(wanted)
+        and np.allclose(list(card.landmarks.values()), list(wanted.values()), atol=1e-6)
+    )
+
+
+def trained(trial: Trial, subject: Subject, minutes: float, common: Common) -> Detector:
+    """Train the trial's detector within a budget; a run that was cut short goes on."""
+    with training_bar(minutes, common) as progress:
+        path = train(
+            subject.volume,
+            training_landmarks(subject),
+            trial.models,
+            TrainingConfig(minutes=minutes),
+            seed=common.seed,
+            device=common.torch_device(),
+            progress=progress,
+        )
+    return Detector.read(path)

@@ -1,0 +1,99 @@
+"""The exposure of every frame of a track, two frames at a time, with memory that does not grow."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from calibration import Rig
+from registration.track import Track
+
+from .expose import expose
+from .field import Field
+from .head import Head
+from .skin_map import SkinMap
+from .uncertainty import covariance_of_sd
+from .view_exposure import ViewExposure
+
+WORKERS = 2
+AHEAD = 16  # frames in flight, so that patches never pile up
+
+
+@dataclass(frozen=True, eq=False)
+class FrameExposure:
+    """One frame of a track; a lost frame has exposures without any number."""
+
+    frame: int
+    time_s: float
+    status: str
+    covariance: Float[np.ndarray, "6 6"] | None
+    views: tuple[ViewExposure, ...]
+
+
+def expose_track(
+    track: Track,
+    rig: Rig,
+    head: Head,
+    fields: Sequence[Sequence[Field | None]] | None = None,
+    reference_distance_mm: float | None = None,
+    kerma_mGy: Sequence[Mapping[str, float]] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[list[FrameExposure], SkinMap]:
+    """The exposure of each frame, and what the skin received over all of them.
+
+    Args:
+        fields: one sequence a frame, one field a view.
+        kerma_mGy: one mapping a frame, by view, at the reference distance.
+        progress: called with the number of frames done.
+    """
+    for what, given in (("fields", fields), ("kerma_mGy", kerma_mGy)):
+        if given is not None and len(given) != len(track):
+            raise ValueError(f"{what} are for {len(given)} frames, the track has {len(track)}")
+
+    fields = [[None] * len(rig)] * len(track) if fields is None else fields
+    kerma_mGy = [{}] * len(track) if kerma_mGy is None else kerma_mGy
+
+    def exposed(i: int) -> FrameExposure:
+        head_line = (int(track.frame[i]), float(track.time_s[i]), track.status[i])
+        if track.status[i] == "lost":
+            return FrameExposure(*head_line, None, tuple(ViewExposure(view=n) for n in rig.names))
+        covariance = _covariance(track, i)
+        views = expose(
+            track.world_from_ct[i],
+            rig,
+            head.skin,
+            head.skull_from_ct,
+            fields[i],
+            head.lenses,
+            reference_distance_mm,
+            covariance,
+            head.center_ct,
+            kerma_mGy[i],
+        )
+        return FrameExposure(*head_line, covariance, views)
+
+    frames: list[FrameExposure] = []
+    skin_map = SkinMap.empty(head, rig.names)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for first in range(0, len(track), AHEAD):
+            for found in pool.map(exposed, range(first, min(first + AHEAD, len(track)))):
+                skin_map.add(found.views, reference_distance_mm, kerma_mGy[len(frames)])
+                frames.append(replace(found, views=_without_patches(found.views)))
+                if progress is not None:
+                    progress(len(frames))
+    return frames, skin_map
+
+
+def _without_patches(views: tuple[ViewExposure, ...]) -> tuple[ViewExposure, ...]:
+    """The exposures without the lists of faces, which are large."""
+    return tuple(replace(view, patch=None) for view in views)
+
+
+def _covariance(track: Track, i: int) -> np.ndarray | None:
+    """The pose's covariance, or the one of its two deviations without a direction, or None."""
+    if np.isfinite(track.covariance[i]).all():
+        return track.covariance[i]
+    sd = float(track.sd_translation_mm[i]), float(track.sd_rotation_deg[i])
+    return covariance_of_sd(*sd) if np.isfinite(sd).all() else None

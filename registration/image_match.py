@@ -1,0 +1,130 @@
+"""How far radiographs of the CT at one pose are from the frames, and what a twist would change."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from calibration import Camera
+
+from .head_model import WEIGHT_PX, HeadModel
+from .local_contrast import Neighbourhood, local_contrast
+from .radiograph import Level, Radiograph, head_window, level_of
+
+MARGIN_PX = 2.0
+"""The field's edge is left out by this much, at every level."""
+FLOOR_SHARE = 0.5
+"""Local contrast below this share of the typical one fades: there noise is louder than bone."""
+RIGID_MM, LOOSE_MM = 4.0, 6.0
+"""Rays through this much cranium count in full; through this much of what is loose, not at all."""
+BLOCK_PX = 12
+"""Side of the blocks of pixels whose errors are taken as independent of each other."""
+
+
+@dataclass(frozen=True)
+class FixedView:
+    """A level of one view, normalised once, and how much each pixel counts."""
+
+    level: Level
+    around: Neighbourhood
+    normalised: Float[np.ndarray, "h w"]
+    floor: float
+    deviation: float
+    weight: Float[np.ndarray, "h w"]
+
+
+class ViewMatch(NamedTuple):
+    """One view's robust cost and normal equations in a twist of the head about its centre."""
+
+    cost: float
+    normal: Float[np.ndarray, "6 6"]
+    right: Float[np.ndarray, "6"]
+    scatter: Float[np.ndarray, "6 6"]
+    blocks: int
+    similarity: float
+
+
+def cam_from_ct_matrix(camera: Camera, R: np.ndarray, t: np.ndarray) -> Float[np.ndarray, "4 4"]:
+    """cam_from_world @ world_from_ct."""
+    motion = camera.cam_from_world
+    matrix = np.eye(4)
+    matrix[:3, :3] = motion.R.numpy() @ R
+    matrix[:3, 3] = motion.R.numpy() @ t + motion.t.numpy()
+    return matrix
+
+
+def fixed_view(
+    radiograph: Radiograph, model: HeadModel, index: int, R: np.ndarray, t: np.ndarray
+) -> FixedView:
+    """The head's window of a frame at one level, weighted by the cranium's shadow at a pose."""
+    size = model.resolutions[index].window_px
+    cam_from_ct = cam_from_ct_matrix(radiograph.camera, R, t)
+    centre_cam = cam_from_ct[:3, :3] @ model.centre_ct + cam_from_ct[:3, 3]
+    window = head_window(radiograph, centre_cam, 1.1 * model.radius_mm)
+    level = level_of(radiograph, window, size, MARGIN_PX)
+    around = Neighbourhood.of(level.mask, model.resolutions[index].neighbourhood_px)
+    contrast = local_contrast(level.attenuation, around)
+    deviation = max(contrast.typical_deviation(), 1e-6)
+    small = level.camera.resized(WEIGHT_PX / size)
+    rigid, *loose = (
+        projector.render(small.K, WEIGHT_PX, WEIGHT_PX, cam_from_ct).numpy()
+        for projector in (model.rigid, *model.loose)
+    )
+    weight = np.clip(rigid / RIGID_MM, 0, 1) * np.clip(1 - np.sum(loose, axis=0) / LOOSE_MM, 0, 1)
+    weight = cv2.resize(weight, (size, size), interpolation=cv2.INTER_LINEAR) * level.mask
+    floor = FLOOR_SHARE * deviation
+    return FixedView(level, around, contrast.normalised(floor), floor, deviation, weight)
+
+
+def compare(
+    view: FixedView, model: HeadModel, index: int, R: np.ndarray, t: np.ndarray
+) -> ViewMatch:
+    """The frame against the radiograph of the CT at the pose (R, t) and the pyramid's level."""
+    camera, size = view.level.camera, view.level.camera.width
+    image, change = model.projectors[index].render_with_jacobian(
+        camera.K, size, size, cam_from_ct_matrix(camera, R, t)
+    )
+    moving = local_contrast(image.numpy(), view.around)
+    floor = view.floor * moving.typical_deviation() / view.deviation
+    normalised = moving.normalised(max(floor, 1e-6))
+    by_cam = np.stack([moving.derivative(c, max(floor, 1e-6)) for c in change.numpy()])
+    adjoint = _cam_twist(camera, R @ model.centre_ct + t).astype(np.float32)
+    jacobian = adjoint.T @ by_cam.reshape(6, -1)
+    off = view.normalised - normalised
+    squared = np.square(off / model.resolutions[index].outlier)
+    weight = view.weight / np.square(1 + squared)
+    weighted = jacobian * weight.reshape(-1)
+    gradients = _block_sums((weighted * off.reshape(-1)).reshape(6, size, size))
+    return ViewMatch(
+        cost=float((view.weight * squared / (1 + squared)).sum()),
+        normal=(weighted @ jacobian.T).astype(np.float64),
+        right=gradients.sum(1),
+        scatter=gradients @ gradients.T,
+        blocks=int(np.count_nonzero(np.abs(gradients).sum(0))),
+        similarity=correlation(view.normalised, normalised, view.weight),
+    )
+
+
+def correlation(
+    a: Float[np.ndarray, "h w"], b: Float[np.ndarray, "h w"], weight: Float[np.ndarray, "h w"]
+) -> float:
+    """Weighted correlation of two locally normalised images, 0 where nothing counts."""
+    ab, aa, bb = (float((weight * x * y).sum()) for x, y in ((a, b), (a, a), (b, b)))
+    return ab / np.sqrt(aa * bb) if aa * bb > 0 else 0.0
+
+
+def _cam_twist(camera: Camera, centre_world: np.ndarray) -> np.ndarray:
+    """The matrix from a twist about a point of the world to the camera's, about the source."""
+    R = camera.cam_from_world.R.numpy()
+    c = R @ centre_world + camera.cam_from_world.t.numpy()
+    cross = np.array([[0, -c[2], c[1]], [c[2], 0, -c[0]], [-c[1], c[0], 0]])
+    return np.block([[R, cross @ R], [np.zeros((3, 3)), R]])
+
+
+def _block_sums(planes: np.ndarray) -> np.ndarray:
+    """Sums over square blocks, (6, blocks) float64; the last blocks of a side may be narrower."""
+    edges = np.arange(0, planes.shape[-1], BLOCK_PX)
+    sums = np.add.reduceat(np.add.reduceat(planes, edges, axis=1), edges, axis=2)
+    return sums.reshape(len(planes), -1).astype(np.float64)

@@ -1,0 +1,85 @@
+"""The network learns, resumes to the bit, and its likelihood is that of Laplace."""
+
+import numpy as np
+import pytest
+import torch
+
+from detector import LandmarkNetwork, TrainingConfig, train_network
+from detector.training import landmark_loss
+from detector.views import ViewRange
+from drr.projector import Projector
+
+CONFIG = TrainingConfig(steps=6, batch=4, warm_up_steps=3, looks_each=2)
+
+
+@pytest.fixture(scope="module")
+def head(volume, landmarks):
+    return Projector(volume.resampled(8.0)), np.array(list(landmarks.values()))
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(head, tiny, tmp_path):
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(share, figures):
+        if share >= 0.5:
+            raise Interrupted
+
+    whole = train_network(*head, tmp_path / "whole", CONFIG, shape=tiny)
+    with pytest.raises(Interrupted):
+        train_network(*head, tmp_path / "cut", CONFIG, shape=tiny, progress=interrupt)
+    resumed = train_network(*head, tmp_path / "cut", CONFIG, shape=tiny)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_another_head_is_not_continued(head, tiny, tmp_path):
+    projector, points_ct = head
+    train_network(projector, points_ct, tmp_path, CONFIG, shape=tiny)
+    moved = train_network(projector, points_ct + 1, tmp_path, CONFIG, shape=tiny)
+    fresh = train_network(projector, points_ct + 1, tmp_path / "fresh", CONFIG, shape=tiny)
+    for name, tensor in fresh.state_dict().items():
+        assert torch.equal(tensor, moved.state_dict()[name]), name
+
+
+def test_a_batch_is_fitted(tiny):
+    torch.manual_seed(0)
+    network = LandmarkNetwork(tiny)
+    planes = torch.randn(4, 4, 128, 128)
+    truth = 20 + 90 * torch.rand(4, 6, 2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(60):
+        loss = landmark_loss(*network(planes), truth, learn_scale=False)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.35 * losses[0]
+
+
+def test_the_best_scale_is_the_mean_distance():
+    """Laplace likelihood: the derivative by log b vanishes at b = mean of |error| per axis."""
+    truth = torch.zeros(1, 200, 2)
+    errors = torch.distributions.Laplace(0.0, 3.0).sample((1, 200, 2))
+    log_scale = torch.full((1, 200), float(errors.abs().mean().log())).requires_grad_()
+    loss = landmark_loss(errors + 63.5, log_scale, truth + 63.5, learn_scale=True)
+    loss.backward()
+    assert abs(float(log_scale.grad.sum())) < 1e-5
+
+
+def test_places_beyond_the_maps_pull_no_place():
+    uv = torch.zeros(1, 1, 2, requires_grad=True)
+    log_scale = torch.zeros(1, 1, requires_grad=True)
+    landmark_loss(uv, log_scale, torch.full((1, 1, 2), 500.0), learn_scale=True).backward()
+    assert not uv.grad.any() and log_scale.grad.any()
+
+
+def test_all_azimuths_are_drawn(head):
+    from detector.views import draw_radiograph
+
+    toward = [
+        draw_radiograph(*head, np.random.default_rng(n), ViewRange()).toward_source
+        for n in range(40)
+    ]
+    assert min(toward) < -0.7 and max(toward) > 0.7

@@ -1,0 +1,92 @@
+import pytest
+
+from dualfluoro import load_trial
+
+
+def edited(trial, old, new):
+    path = trial / "trial.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_a_trial_is_read_from_its_folder_or_its_file(trial):
+    by_folder, by_file = load_trial(trial), load_trial(trial / "trial.toml")
+    assert by_folder.ct == by_file.ct == trial / "ct.nii.gz"
+    assert by_folder.rig.names == ("A", "B")
+    assert by_folder.rate_hz == 30
+    assert by_folder.skin_threshold_hu == -300
+    assert by_folder.exposure.reference_distance_mm == 600
+    assert load_trial(by_folder) is by_folder
+
+
+def test_landmarks_beside_the_trial_are_found_without_a_key(trial):
+    assert load_trial(trial).landmarks == trial / "landmarks.json"
+
+
+def test_cameras_come_in_the_order_of_the_views(trial):
+    text = (trial / "trial.toml").read_text()
+    swapped = text.replace('"A"', '"?"').replace('"B"', '"A"').replace('"?"', '"B"')
+    (trial / "trial.toml").write_text(swapped)
+    assert load_trial(trial).rig.names == ("B", "A")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "rate_hz",
+            "rate_hx",
+            r"trial\.toml:18: \[time\] rate_hx: unknown key; did you mean",
+        ),
+        ("[time]", "[tiem]", r"trial\.toml:17: unknown table or key 'tiem'; did you mean 'time'"),
+        ('name = "B"', 'nam = "B"', r"trial\.toml:13: \[\[view\]\] needs the key 'name'"),
+        ('name = "B"', 'name = "A"', "two .* have the name 'A'"),
+        ('name = "B"', 'name = "C"', "view 'C' is no camera of rig.json"),
+        ("rate_hz = 30.0", 'rate_hz = "30"', r"\[time\] rate_hz must be a number, found '30'"),
+        ("rate_hz = 30.0", "rate_hz = 0", "must be above 0"),
+        ('ct = "ct.nii.gz"', "", r"\[subject\] needs the key 'ct'"),
+        ('file = "rig.json"', "", "either file"),
+        ('frames = "B/*.png"', 'frames = "B/*.png"\nintensity = "bright"', "transmission, attenu"),
+        ('frames = "B/*.png"', 'frames = "B/*.png"\ndistorted = true', "no distortion map"),
+        ("[subject]", '[subject]\nlandmarks = "none.json"', "there is no file"),
+        ("600.0", "600.0\nkerma_mGy = { C = 1 }", "no view 'C'"),
+        ("600.0", "600.0\ncollimation = { A = [[0, 0], [1, 1]] }", "three or more"),
+        ("[time]", "[time", "not TOML"),
+    ],
+)
+def test_a_complaint_names_the_file_and_what_is_wrong(trial, old, new, said):
+    edited(trial, old, new)
+    with pytest.raises((ValueError, FileNotFoundError), match=said):
+        load_trial(trial)
+
+
+def test_a_single_view_is_refused(trial):
+    text = (trial / "trial.toml").read_text()
+    start = text.index("[[view]]", text.index("[[view]]") + 1)
+    (trial / "trial.toml").write_text(text[:start] + text[text.index("[time]") :])
+    with pytest.raises(ValueError, match="two or more"):
+        load_trial(trial)
+
+
+def test_given_fields_and_kerma_are_read(trial):
+    edited(
+        trial,
+        "600.0",
+        '600.0\nkerma_mGy = { A = 0.02, B = "b.csv" }\n'
+        "collimation = { A = [[0, 0], [90, 0], [90, 90.5]] }",
+    )
+    exposure = load_trial(trial).exposure
+    assert exposure.kerma_mGy == {"A": 0.02, "B": trial / "b.csv"}
+    assert exposure.field_px["A"][2] == [90, 90.5]
+
+
+def test_the_template_of_new_is_a_trial_once_its_files_are_there(trial, tmp_path):
+    from dualfluoro import new
+
+    path = new(trial.parent / "fresh")
+    (trial / "trial.toml").write_text(path.read_text())
+    assert len(load_trial(trial).views) == 2
+    with pytest.raises(ValueError, match="there already"):
+        new(trial.parent / "fresh")

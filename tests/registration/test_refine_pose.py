@@ -1,0 +1,141 @@
+"""Radiographs of another renderer, in an unknown look, are met to a fraction of a pixel."""
+
+import numpy as np
+import pytest
+
+from calibration import Rigid
+from registration.head_model import Resolution, head_model
+from registration.image_match import cam_from_ct_matrix, compare, fixed_view
+from registration.local_contrast import Neighbourhood, local_contrast
+from registration.radiograph import head_window, level_of, radiograph
+from registration.refine_pose import refine_pose
+from registration.twist import distance_between, moved, moved_rigid
+
+LEVELS = (Resolution(8.0, 36, 12, 1.2, 15), Resolution(4.0, 80, 8, 0.8, 12))
+FIELD = 63.5 + 60 * np.stack(
+    [np.cos(np.linspace(0, 2 * np.pi, 60)), np.sin(np.linspace(0, 2 * np.pi, 60))], axis=1
+)
+CENTRE = np.array([10.0, 220.0, 420.0])
+
+
+@pytest.fixture(scope="module")
+def model(blob_head):
+    return head_model(blob_head, None, LEVELS)
+
+
+@pytest.fixture
+def truth():
+    R = Rigid.exp(np.array([0, 0, 0, 1.2, 0.4, -0.3])).R.numpy()
+    return Rigid(R, np.array([3.0, -5, 4]) - R @ CENTRE)
+
+
+@pytest.fixture
+def radiographs(blob_head, small_rig, filmed, truth):
+    images = filmed(blob_head, small_rig, truth)
+    return tuple(radiograph(c, image, FIELD) for c, image in zip(small_rig, images, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_start_ten_degrees_and_ten_mm_off_comes_home(radiographs, model, truth, seed):
+    rng = np.random.default_rng(seed)
+    v, w = rng.normal(size=3), rng.normal(size=3)
+    twist = np.concatenate([10 * v / np.linalg.norm(v), np.radians(10) * w / np.linalg.norm(w)])
+    refined = refine_pose(radiographs, model, moved_rigid(truth, twist, CENTRE))
+    mm, deg = distance_between(truth, refined.world_from_ct, CENTRE)
+    assert mm < 0.5 and deg < 0.5  # a voxel is 3 mm, a pixel 2 mm wide at the head
+    assert refined.converged and refined.similarity.min() > 0.7
+    assert refined.sd_translation_mm < 0.5 and refined.sd_rotation_deg < 0.5
+
+
+def test_a_wrong_pose_is_not_similar(radiographs, model, truth):
+    turned = moved_rigid(truth, np.array([0, 0, 0, 0, 0, np.radians(150)]), CENTRE)
+    assert refine_pose(radiographs, model, turned).similarity.min() < 0.5
+
+
+def test_inverted_grey_values_are_met_as_well(blob_head, small_rig, filmed, model, truth):
+    images = filmed(blob_head, small_rig, truth)
+    inverted = tuple(
+        radiograph(c, 1 - image, FIELD, transmission=False)
+        for c, image in zip(small_rig, images, strict=True)
+    )
+    start = moved_rigid(truth, np.array([4.0, 3, -3, 0.05, 0.03, 0.03]), CENTRE)
+    mm, deg = distance_between(truth, refine_pose(inverted, model, start).world_from_ct, CENTRE)
+    assert mm < 0.7 and deg < 0.7
+
+
+def test_the_gradient_is_that_of_the_cost(radiographs, model, truth):
+    start = moved_rigid(truth, np.array([1.0, -1, 1, 0.01, 0.01, -0.01]), CENTRE)
+    R, t = start.R.numpy(), start.t.numpy()
+    view = fixed_view(radiographs[0], model, 1, R, t)
+    centre = R @ model.centre_ct + t
+    expected = compare(view, model, 1, R, t).right
+    for k, step in enumerate([0.2] * 3 + [0.003] * 3):
+        twist = step * np.eye(6)[k]
+        costs = [compare(view, model, 1, *moved(R, t, s * twist, centre)).cost for s in (-1, 1)]
+        slope = -(costs[1] - costs[0]) / (4 * step) * LEVELS[1].outlier ** 2
+        assert slope == pytest.approx(expected[k], rel=0.15, abs=0.05 * np.abs(expected[:3]).max())
+
+
+def test_local_contrast_forgets_gain_and_offset():
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(40, 40)).astype(np.float32)
+    around = Neighbourhood.of(np.ones((40, 40), np.float32), 5)
+    plain = local_contrast(image, around).normalised(0.01)
+    brighter = local_contrast(3 * image + 7, around).normalised(0.03)
+    np.testing.assert_allclose(plain, brighter, atol=1e-4)
+
+
+def test_the_derivative_of_local_contrast_is_its_difference_quotient():
+    rng = np.random.default_rng(1)
+    image, change = rng.normal(size=(2, 30, 30)).astype(np.float32)
+    around = Neighbourhood.of((rng.uniform(size=(30, 30)) > 0.3).astype(np.float32), 4)
+    ahead, behind = (
+        local_contrast(image + s * 0.01 * change, around).normalised(0.5) for s in (1, -1)
+    )
+    derivative = local_contrast(image, around).derivative(change, 0.5)
+    np.testing.assert_allclose(derivative, (ahead - behind) / 0.02, atol=2e-3)
+
+
+def test_a_window_sees_a_point_where_its_camera_projects_it(small_rig):
+    camera = small_rig["A"]
+    image = np.ones((128, 128), np.float32)
+    image[40:44, 80:84] = 0.1  # its middle is the pixel (81.5, 41.5)
+    shot = radiograph(camera, image, transmission=False)
+    level = level_of(shot, (50, 20, 64), 32, 0.0)
+    S = level.camera.K.numpy() @ np.linalg.inv(camera.K.numpy())
+    u, v, _ = S @ [81.5, 41.5, 1]
+    dark = np.argwhere(level.attenuation < level.attenuation.mean() - 0.3)
+    np.testing.assert_allclose(dark.mean(0), [v, u], atol=0.01)
+
+
+def test_a_window_reaches_beyond_the_image_without_shifting(small_rig):
+    shot = radiograph(small_rig["A"], np.ones((128, 128), np.float32))
+    level = level_of(shot, (-32, 96, 64), 64, 0.0)
+    assert level.mask[:32, 32:].min() == 0 or level.mask[:, :32].max() == 0
+    assert level.mask[40:, :].max() == 0 and level.mask[5:25, 40:60].min() == 1
+
+
+def test_the_window_holds_the_head(small_rig, truth):
+    camera = small_rig["A"]
+    shot = radiograph(camera, np.random.default_rng(0).uniform(size=(128, 128)).astype(np.float32))
+    pose = cam_from_ct_matrix(camera, truth.R.numpy(), truth.t.numpy())
+    left, top, side = head_window(shot, pose[:3, :3] @ CENTRE + pose[:3, 3], 40.0)
+    u, v = camera.project(truth @ CENTRE).tolist()
+    assert left < u < left + side and top < v < top + side and side < 80
+
+
+def test_saturated_pixels_do_not_count(small_rig):
+    image = np.random.default_rng(0).uniform(0.2, 0.8, size=(128, 128)).astype(np.float32)
+    image[:, :20] = 1.0
+    usable = radiograph(small_rig["A"], image).usable
+    assert usable[:, :20].max() == 0 and usable[:, 20:].min() == 1
+
+
+def test_an_image_of_another_size_than_the_rig_says_is_refused(small_rig):
+    with pytest.raises(ValueError, match="view 'A': image of 64 x 32 px, the rig says 128 x 128"):
+        radiograph(small_rig["A"], np.zeros((32, 64), np.float32))
+
+
+def test_a_ct_without_bone_is_refused(blob_head):
+    with pytest.raises(ValueError, match="no rigid bone"):
+        head_model(type(blob_head)(blob_head.data_hu * 0 - 1000, blob_head.ct_from_voxel))

@@ -1,0 +1,114 @@
+"""A moving head is followed, and what cannot be followed is not said to be ok."""
+
+import numpy as np
+import pytest
+
+from calibration import Rigid
+from registration.evaluate import evaluate
+from registration.frame_pose import Moment, Subject
+from registration.head_model import Resolution, head_model
+from registration.radiograph import radiograph
+from registration.track import track_of_poses
+from registration.tracking import track_frames
+from registration.twist import moved_rigid
+
+CENTRE = np.array([10.0, 220.0, 420.0])
+LEVELS = (Resolution(8.0, 36, 12, 1.2, 15), Resolution(5.0, 64, 8, 0.8, 12))
+FRAMES = 4
+
+
+@pytest.fixture(scope="module")
+def model(blob_head):
+    return head_model(blob_head, None, LEVELS)
+
+
+def truth_track():
+    R = Rigid.exp(np.array([0, 0, 0, 1.2, 0.4, -0.3])).R.numpy()
+    first = Rigid(R, -R @ CENTRE)
+    poses = [moved_rigid(first, k * np.array([2, 1, 0, 0, 0.05, 0]), CENTRE) for k in range(FRAMES)]
+    stacked = Rigid(np.stack([p.R for p in poses]), np.stack([p.t for p in poses]))
+    return track_of_poses(stacked, np.arange(FRAMES) / 30)
+
+
+@pytest.fixture
+def moments(blob_head, small_rig, filmed):
+    truth = truth_track().world_from_ct
+    frames = [filmed(blob_head, small_rig, truth[k], seed=k) for k in range(FRAMES)]
+    return [
+        Moment(tuple(radiograph(c, image) for c, image in zip(small_rig, images, strict=True)))
+        for images in frames
+    ]
+
+
+def detected(rig, moments, points, sd_px=1.0):
+    """The moments with landmarks, whose second reading is a mirror image."""
+    truth, rng = truth_track().world_from_ct, np.random.default_rng(0)
+    found = []
+    for k, moment in enumerate(moments):
+        uv = np.stack([c.project(truth[k] @ points).numpy() for c in rig])
+        uv = uv + sd_px * rng.normal(size=uv.shape)
+        mirrored = np.stack([127 - uv[..., 0], uv[..., 1]], axis=-1)
+        readings = np.stack([uv, mirrored], axis=1)
+        found.append(Moment(moment.radiographs, readings, np.full(readings.shape[:3], sd_px)))
+    return found
+
+
+def test_landmarks_start_and_radiographs_finish(moments, small_rig, model, skull_points):
+    seen = detected(small_rig, moments, skull_points, sd_px=2.0)
+    track = track_frames(small_rig, seen, Subject(model, skull_points), np.arange(FRAMES) / 30)
+    errors = evaluate(track, truth_track(), skull_points)
+    assert errors["ok"] == FRAMES and errors["false_ok"] == 0
+    assert errors["rotation_deg"]["max"] < 0.5 and errors["translation_mm"]["max"] < 0.5
+    assert track.view_names == ("A", "B") and (track.landmarks_used > 10).all()
+    assert np.isfinite(track.covariance).all() and np.isfinite(track.reprojection_px).all()
+
+
+def test_a_start_in_the_first_frame_is_enough(moments, small_rig, model):
+    first = moved_rigid(truth_track().world_from_ct[0], np.array([4, 4, 4, 0.08, 0, 0.05]), CENTRE)
+    start = track_of_poses(Rigid(first.R[None], first.t[None]), np.zeros(1))
+    progress = []
+    track = track_frames(
+        small_rig,
+        moments,
+        Subject(model, None),
+        np.arange(FRAMES) / 30,
+        start,
+        progress=lambda done, of: progress.append((done, of)),
+    )
+    errors = evaluate(track, truth_track(), CENTRE[None])
+    assert errors["ok"] == FRAMES and errors["translation_mm"]["max"] < 0.5
+    assert progress[-1] == (FRAMES, FRAMES)
+
+
+def test_a_start_in_the_last_frame_is_carried_backward(moments, small_rig, model):
+    last = truth_track().world_from_ct[FRAMES - 1]
+    start = track_of_poses(
+        Rigid(last.R[None], last.t[None]), np.zeros(1), frame=np.array([FRAMES - 1])
+    )
+    track = track_frames(small_rig, moments, Subject(model, None), np.arange(FRAMES) / 30, start)
+    errors = evaluate(track, truth_track(), CENTRE[None])
+    assert errors["lost"] == 0 and errors["translation_mm"]["max"] < 0.5
+
+
+def test_frames_without_the_head_are_not_ok(moments, small_rig, model, skull_points):
+    seen = detected(small_rig, moments, skull_points)
+    noise = np.random.default_rng(0).uniform(size=(2, 128, 128)).astype(np.float32)
+    shots = tuple(radiograph(c, image) for c, image in zip(small_rig, noise, strict=True))
+    seen[1] = Moment(shots, seen[1].pixels, seen[1].sd_px)
+    track = track_frames(small_rig, seen, Subject(model, skull_points), np.arange(FRAMES) / 30)
+    assert track.status[1] == "lost" and "similarity_low" in track.flags[1]
+    assert [track.status[k] for k in (0, 2, 3)] == ["ok"] * 3
+
+
+def test_landmarks_alone_are_ok_only_where_they_are_sure(moments, small_rig, skull_points):
+    for sd_px, status in ((0.1, "ok"), (4.0, "doubtful")):
+        seen = detected(small_rig, moments, skull_points, sd_px)
+        track = track_frames(small_rig, seen, Subject(None, skull_points), np.arange(FRAMES) / 30)
+        assert track.status == (status,) * FRAMES
+
+
+def test_tracking_needs_a_start(moments, small_rig, model):
+    with pytest.raises(ValueError, match="landmarks or an initial track"):
+        track_frames(small_rig, moments, Subject(model, None), np.arange(FRAMES) / 30)
+    with pytest.raises(ValueError, match="3 times for 4 frames"):
+        track_frames(small_rig, moments, Subject(model, None), np.arange(3) / 30)
