@@ -1,9 +1,11 @@
 """Make a trial from a head CT with a projector that is not ours: ITK-RTK's Joseph filter.
 
-    python benchmarks/make_trial.py CT.nii.gz OUT [--frames 24] [--seed 0] [--facing-deg 0] [--motion walking]
+    python benchmarks/make_trial.py CT.nii.gz OUT [--frames 24] [--seed 0] [--facing-deg 0]
+                                    [--motion walking|neck]
 
-Nothing of `dualfluoro` is imported: geometry is NumPy and SciPy, projection is RTK, files are SimpleITK and OpenCV.
-Two views 60 deg apart, SID 1100 mm, SOD 750 mm, a 300 mm round field on 512 x 512 pixels, the world turned at random.
+Nothing of `dualfluoro` is imported: geometry is NumPy and SciPy, projection is RTK, files are
+SimpleITK and OpenCV. Two views 60 deg apart, SID 1100 mm, SOD 750 mm, a 300 mm round field on
+512 x 512 pixels, the world turned at random.
 """
 
 import argparse
@@ -25,7 +27,7 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
 def read_head(path: Path) -> tuple[itk.Image, np.ndarray]:
-    """The head as attenuation per mm in RTK's LPS frame, couch removed, and the bone's centroid (RAS, mm)."""
+    """The head as attenuation per mm in LPS, couch removed, and the bone's centroid (RAS, mm)."""
     image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS")
     hu = sitk.GetArrayFromImage(image).astype(np.float32)  # (k, j, i)
     spacing = np.array(image.GetSpacing())
@@ -43,7 +45,7 @@ def read_head(path: Path) -> tuple[itk.Image, np.ndarray]:
 
 
 def make_rig(rng: np.random.Generator, angle_deg: float) -> tuple[list[dict], np.ndarray]:
-    """Two cameras that look at a point near each other's axis; `world` is turned and moved at random."""
+    """Two cameras whose axes nearly meet; `world` is turned and moved at random."""
     world_from_room = np.eye(4)
     world_from_room[:3, :3] = Rotation.random(random_state=int(rng.integers(2**31))).as_matrix()
     world_from_room[:3, 3] = rng.uniform(-80, 80, 3)
@@ -87,7 +89,7 @@ def motion(name: str, frames: int, rng: np.random.Generator) -> tuple[np.ndarray
 
 
 def project(attenuation: itk.Image, camera: dict, world_from_ct: np.ndarray) -> np.ndarray:
-    """Line integrals (SIZE, SIZE) of one view by RTK's Joseph filter, with the CT as RTK's world."""
+    """Line integrals of one view by RTK's Joseph filter, with the CT as RTK's world."""
     ct_from_cam = np.linalg.inv(np.array(camera["cam_from_world"]) @ world_from_ct)
     R, source = LPS_FROM_RAS @ ct_from_cam[:3, :3], LPS_FROM_RAS @ ct_from_cam[:3, 3]
     detector = source + SID_MM * R[:, 2]
@@ -110,7 +112,7 @@ def project(attenuation: itk.Image, camera: dict, world_from_ct: np.ndarray) -> 
 
 
 def film(line_integrals: np.ndarray, rng: np.random.Generator, look: dict) -> np.ndarray:
-    """A 16-bit radiograph: scatter, blur, quanta, gamma and a round field, none of it shared with `drr`."""
+    """A 16-bit radiograph: scatter, blur, quanta, gamma, a round field; nothing of `drr`."""
     primary = np.exp(-line_integrals * look["hardness"])
     scatter = cv2.GaussianBlur(primary * line_integrals, (0, 0), 60)  # interactions, spread wide
     ratio = np.median((scatter / primary)[line_integrals > 1])
@@ -146,7 +148,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--angle-deg", type=float, default=60.0)
-    parser.add_argument("--facing-deg", type=float, default=0.0, help="0: towards the middle of the sources")
+    parser.add_argument(
+        "--facing-deg", type=float, default=0.0, help="0: towards the middle of the sources"
+    )
     parser.add_argument("--motion", choices=["walking", "neck"], default="walking")
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)

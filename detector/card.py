@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -20,7 +21,7 @@ class Card:
     landmarks: dict[str, list[float]]
     """Place of each landmark in the CT it was trained on: ct, RAS, mm."""
     ct_fingerprint: str
-    shape: dict[str, int | float]
+    shape: dict[str, Any]
     """Size of the network."""
     sd_factor: float
     """Calibration of the deviations, from views not trained on."""

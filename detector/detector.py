@@ -90,6 +90,10 @@ class Detector:
                 "run `dualfluoro prepare` for this subject, or name its own models folder"
             )
 
+    def __call__(self, image: Float[np.ndarray, "height width"] | Float[Tensor, "height width"]):
+        """`detect` with its defaults."""
+        return self.detect(image)
+
     def detect(
         self,
         image: Float[np.ndarray, "height width"] | Float[Tensor, "height width"],
@@ -126,6 +130,8 @@ class Detector:
         planes, windows, outlines = [], [], []
         for image, polygon in zip(images, polygons, strict=True):
             frame = np.asarray(image, dtype=np.float32)
+            if not np.isfinite(frame).all():
+                raise ValueError("a frame holds NaN or infinite values; there is nothing to detect")
             outline = polygon
             if outline is None:
                 outline = find_field(frame, transmission=transmission).polygon_px
@@ -153,7 +159,7 @@ class Detector:
         device = next(self.network.parameters()).device
         with torch.inference_mode():
             batch = torch.from_numpy(planes).to(device, memory_format=torch.channels_last)
-            uv, log_scale = self.network(batch)
+            uv, log_scale, _ = self.network(batch)
         sd = SD_OF_SCALE * self.card.sd_factor * log_scale.exp()
         return uv.double().cpu().numpy(), sd.double().cpu().numpy()
 

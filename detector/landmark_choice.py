@@ -35,5 +35,5 @@ def _surface_ct(
     mask: Bool[np.ndarray, "i j k"], ct_from_voxel: Float[np.ndarray, "4 4"]
 ) -> Float[np.ndarray, "point 3"]:
     """Centres (ct, mm) of the mask's voxels that touch its outside."""
-    voxels = np.argwhere(mask & ~ndimage.binary_erosion(mask))
+    voxels = np.argwhere(mask & ~np.asarray(ndimage.binary_erosion(mask), bool))
     return voxels @ ct_from_voxel[:3, :3].T + ct_from_voxel[:3, 3]

@@ -1,132 +1,237 @@
-"""Landmark files: our own JSON, Slicer's .mrk.json and .fcsv; points come out in ct (RAS, mm)."""
+"""Landmark files: ours (landmarks.json), and those of 3D Slicer (.mrk.json, .fcsv).
+
+Inside, a point is (x, y, z) in the CT's frame: RAS+, mm. Slicer's files say which frame theirs are
+in; LPS becomes RAS by turning two signs, and anything else is refused.
+"""
 
 import csv
 import json
 import os
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
+from torch import Tensor
 
-Points = dict[str, Float[np.ndarray, "3"]]
+from drr.volume import Volume
 
-FORMAT = "dualfluoro-landmarks"
-RAS_FROM = {"LPS": np.array([-1.0, -1.0, 1.0]), "RAS": np.ones(3)}
-FCSV_SYSTEMS = {"0": "RAS", "RAS": "RAS", "1": "LPS", "LPS": "LPS"}
+Point = Float[np.ndarray, "3"]
+RAS_FROM_LPS = np.array([-1.0, -1.0, 1.0])
+OURS = {
+    "format": "dualfluoro-landmarks",
+    "version": 1,
+    "frame": "ct",
+    "unit": "mm",
+    "axes": "RAS",
+}
+MARKUPS_SCHEMA = (
+    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/"
+    "Resources/Schema/markups-schema-v1.0.3.json#"
+)
+FCSV_COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
+FCSV_SIGNS = {"0": 1.0, "RAS": 1.0, "LPS": RAS_FROM_LPS}
+NEAR_MM = 30.0
+"""Landmarks farther from the CT's grid than this belong to another volume or another frame."""
 
 
-def read_landmarks(path: Path | str) -> Points:
-    """Named points in ct: RAS, mm.
+def read_landmarks(path: str | os.PathLike[str]) -> dict[str, Point]:
+    """Points (ct, mm) by name, in the file's order.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: another format, another frame or unit, a name twice, a place not finite.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not one of the three formats, or says two things.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no landmark file there")
+        raise FileNotFoundError(f"{path}: there is no such landmark file")
+    if path.suffix.lower() == ".fcsv":
+        return _from_fcsv(path)
+    content = _json(path)
+    if isinstance(content, dict) and "markups" in content:
+        return _from_markups(content, path)
+    return _from_ours(content, path)
+
+
+def write_landmarks(
+    path: str | os.PathLike[str], points_ct: Mapping[str, Num[np.ndarray | Tensor, "3"]]
+) -> None:
+    """Write landmarks.json, or Slicer's .mrk.json or .fcsv by the ending; whole or not at all."""
+    path = Path(path)
+    points = {name: _checked(name, point, path) for name, point in points_ct.items()}
+    if path.name.lower().endswith(".mrk.json"):
+        text = _markups_text(points)
+    elif path.suffix.lower() == ".fcsv":
+        text = _fcsv_text(points, path)
+    elif path.suffix.lower() == ".json":
+        listed = {name: point.tolist() for name, point in points.items()}
+        text = json.dumps({**OURS, "points": listed}, indent=1) + "\n"
+    else:
+        raise ValueError(f"{path}: landmarks are written as .json, .mrk.json or .fcsv")
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_near_volume(points_ct: Mapping[str, Point], volume: Volume, origin: str) -> None:
+    """ValueError, naming the file `origin`, where a point lies far outside of the CT's grid."""
+    last = np.array(volume.shape) - 1
+    for name, point in points_ct.items():
+        voxel = volume.voxels(np.asarray(point, np.float64))
+        outside_mm = np.maximum(np.maximum(-voxel, voxel - last), 0) * volume.spacing_mm
+        if np.linalg.norm(outside_mm) > NEAR_MM:
+            raise ValueError(
+                f"{origin}: landmark {name!r} lies {np.linalg.norm(outside_mm):.0f} mm outside of "
+                "the CT: the points belong to another volume, or LPS and RAS are swapped"
+            )
+
+
+def _json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a JSON file: {error}") from error
+    except KeyError as error:
+        raise ValueError(f"{path}: the name {error.args[0]!r} stands there twice") from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict:
+    found: dict = {}
+    for key, value in pairs:
+        if key in found:
+            raise KeyError(key)
+        found[key] = value
+    return found
+
+
+def _from_ours(content: object, path: Path) -> dict[str, Point]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object with landmarks, found a list or value")
+    for key, expected in OURS.items():
+        if content.get(key) != expected:
+            raise ValueError(f"{path}: {key} must be {expected!r}, found {content.get(key)!r}")
+    points = content.get("points")
+    if not isinstance(points, dict):
+        raise ValueError(f"{path}: points must be an object of name: [x, y, z], found {points!r}")
+    return _filled({name: _checked(name, point, path) for name, point in points.items()}, path)
+
+
+def _from_markups(content: dict, path: Path) -> dict[str, Point]:
+    points: dict[str, Point] = {}
+    for markup in _listed(content, "markups", path):
+        system = markup.get("coordinateSystem")
+        if system not in ("LPS", "RAS"):
+            raise ValueError(f"{path}: coordinateSystem must be LPS or RAS, found {system!r}")
+        unit = markup.get("coordinateUnits", "mm")
+        if unit != "mm":
+            raise ValueError(f"{path}: coordinateUnits must be mm, found {unit!r}")
+        sign = RAS_FROM_LPS if system == "LPS" else 1.0
+        for number, control in enumerate(_listed(markup, "controlPoints", path)):
+            label = str(control.get("label") or control.get("id") or number)
+            if control.get("positionStatus", "defined") != "defined":
+                _skipped(label, path, str(control["positionStatus"]))
+                continue
+            _add(points, label, _checked(label, control.get("position"), path) * sign, path)
+    return _filled(points, path)
+
+
+def _listed(content: dict, key: str, path: Path) -> list[dict]:
+    entries = content.get(key)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"{path}: {key} must be a list of objects, found {type(entries).__name__}")
+    return entries
+
+
+def _from_fcsv(path: Path) -> dict[str, Point]:
+    columns, sign, points = FCSV_COLUMNS.split(","), None, {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text file: {error}") from error
-    pairs = _fcsv_points(path, text) if path.suffix == ".fcsv" else _json_points(path, text)
-    return _named(path, pairs)
-
-
-def write_landmarks(path: Path | str, points: Points) -> None:
-    """Write `landmarks.json`, whole or not at all."""
-    path = Path(path)
-    content = {
-        "format": FORMAT,
-        "version": 1,
-        "frame": "ct",
-        "unit": "mm",
-        "axes": "RAS",
-        "points": {name: [float(x) for x in point] for name, point in points.items()},
-    }
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, path)
-
-
-def _json_points(path: Path, text: str) -> list[tuple]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
-    if isinstance(content, dict) and "markups" in content:
-        return _slicer_points(path, content["markups"])
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(
-            f'{path}: expected "format": "{FORMAT}", or a Slicer .mrk.json or .fcsv file'
-        )
-    for key, expected in {"version": 1, "frame": "ct", "unit": "mm", "axes": "RAS"}.items():
-        if content.get(key) != expected:
-            raise ValueError(f"{path}: {key} is {content.get(key)!r}, expected {expected!r}")
-    if not isinstance(content.get("points"), dict):
-        raise ValueError(f"{path}: 'points' must be an object of names and [x, y, z]")
-    return list(content["points"].items())
-
-
-def _slicer_points(path: Path, markups) -> list[tuple]:
-    """Control points whose status is "defined"; Slicer's others have no place."""
-    pairs = []
-    for markup in markups if isinstance(markups, list) else []:
-        system = markup.get("coordinateSystem")
-        if system not in RAS_FROM:
-            raise ValueError(f"{path}: coordinateSystem is {system!r}, expected 'LPS' or 'RAS'")
-        if markup.get("coordinateUnits", "mm") != "mm":
-            raise ValueError(f"{path}: coordinateUnits is {markup['coordinateUnits']!r}, not 'mm'")
-        for point in markup.get("controlPoints", []):
-            if point.get("positionStatus", "defined") == "defined":
-                position = _place(path, point.get("label", ""), point.get("position"))
-                pairs.append((point.get("label", ""), list(RAS_FROM[system] * position)))
-    return pairs
-
-
-def _fcsv_points(path: Path, text: str) -> list[tuple]:
-    system, pairs = None, []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, 1):
+        where = f"{path}:{number}"
         if line.startswith("#"):
-            name, _, value = line[1:].partition("=")
-            if name.strip() == "CoordinateSystem":
-                system = FCSV_SYSTEMS.get(value.strip())
-                if system is None:
+            key, _, value = (part.strip() for part in line[1:].partition("="))
+            if key == "CoordinateSystem":
+                if value not in FCSV_SIGNS:
                     raise ValueError(
-                        f"{path}:{number}: CoordinateSystem is {value.strip()!r}, "
-                        f"expected one of {', '.join(FCSV_SYSTEMS)}"
+                        f"{where}: CoordinateSystem must be LPS or RAS, found {value!r}"
                     )
-        elif line.strip():
-            if system is None:
-                raise ValueError(f"{path}:{number}: no '# CoordinateSystem = ' line before points")
-            cells = next(csv.reader([line]))
-            if len(cells) < 12:
-                raise ValueError(f"{path}:{number}: {len(cells)} cells, expected 12 or more")
-            position = _place(f"{path}:{number}", cells[11], cells[1:4])
-            pairs.append((cells[11], list(RAS_FROM[system] * position)))
-    return pairs
+                sign = FCSV_SIGNS[value]
+            elif key == "columns":
+                columns = [name.strip() for name in value.split(",")]
+            continue
+        if not line.strip():
+            continue
+        if sign is None:
+            raise ValueError(f"{where}: points before the line '# CoordinateSystem = LPS or RAS'")
+        cells = next(csv.reader([line]))
+        row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
+        if not {"x", "y", "z", "label"} <= row.keys():
+            raise ValueError(f"{where}: expected the cells {','.join(columns)}, found {line!r}")
+        label = row["label"] or row.get("id", "") or str(len(points))
+        position = [row["x"], row["y"], row["z"]]
+        _add(points, label, _checked(label, position, where) * sign, where)
+    return _filled(points, path)
 
 
-def _named(path: Path, pairs: list[tuple]) -> Points:
-    points: Points = {}
-    for name, position in pairs:
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"{path}: a landmark without a name, at {position}")
-        if name in points:
-            raise ValueError(f"{path}: landmark {name!r} is there twice")
-        points[name] = _place(path, name, position)
+def _add(points: dict[str, Point], label: str, point: Point, where: str | Path) -> None:
+    if label in points:
+        raise ValueError(f"{where}: the label {label!r} stands there twice: make labels unique")
+    points[label] = point
+
+
+def _checked(name: str, point: object, where: str | Path) -> Point:
+    try:
+        values = np.asarray(point, np.float64)
+    except (TypeError, ValueError):
+        values = np.zeros(0)
+    if values.shape != (3,) or not np.isfinite(values).all():
+        raise ValueError(
+            f"{where}: landmark {name!r} must be three finite numbers in mm, found {point!r}"
+        )
+    return values
+
+
+def _filled(points: dict[str, Point], path: Path) -> dict[str, Point]:
     if not points:
-        raise ValueError(f"{path}: holds no landmarks")
+        raise ValueError(f"{path}: there is no landmark in the file")
     return points
 
 
-def _place(where, name, position) -> Float[np.ndarray, "3"]:
-    try:
-        place = np.array(position, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{where}: landmark {name!r} is {position!r}, expected [x, y, z]"
-        ) from error
-    if place.shape != (3,) or not np.isfinite(place).all():
-        raise ValueError(f"{where}: landmark {name!r} is {position!r}, expected 3 finite numbers")
-    return place
+def _skipped(label: str, path: Path, status: str) -> None:
+    warnings.warn(f"{path}: landmark {label!r} is {status}, not defined: skipped", stacklevel=4)
+
+
+def _markups_text(points: dict[str, Point]) -> str:
+    controls = [
+        {
+            "id": str(number),
+            "label": name,
+            "position": (point * RAS_FROM_LPS).tolist(),
+            "positionStatus": "defined",
+        }
+        for number, (name, point) in enumerate(points.items(), 1)
+    ]
+    markup = {
+        "type": "Fiducial",
+        "coordinateSystem": "LPS",
+        "coordinateUnits": "mm",
+        "controlPoints": controls,
+    }
+    return json.dumps({"@schema": MARKUPS_SCHEMA, "markups": [markup]}, indent=1) + "\n"
+
+
+def _fcsv_text(points: dict[str, Point], path: Path) -> str:
+    rows = []
+    for number, (name, (x, y, z)) in enumerate(points.items()):
+        if any(sign in name for sign in ',"\n\r#'):
+            raise ValueError(f"{path}: a label in .fcsv has no comma, quote or #, found {name!r}")
+        cells = [number, *map(repr, map(float, (x, y, z))), 0, 0, 0, 1, 1, 1, 0, name, "", ""]
+        rows.append(",".join(map(str, cells)))
+    head = ["# Markups fiducial file version = 5.6", "# CoordinateSystem = RAS"]
+    return "\n".join([*head, f"# columns = {FCSV_COLUMNS}", *rows]) + "\n"

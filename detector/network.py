@@ -7,7 +7,7 @@ coordinates would be rounded to half a pixel, and many CPUs run it ten times slo
 
 from . import torchvision_guard  # isort: skip  # noqa: F401  before torchvision
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -31,7 +31,18 @@ class Shape(NamedTuple):
     slope: float = 24.48
     growth: float = 2.54
     group: int = 16
-    features: int = 128
+    features: int = 64
+
+
+class Places(NamedTuple):
+    """What the network says of a batch."""
+
+    uv: Float[Tensor, "batch landmark 2"]
+    """Network pixels."""
+    log_scale: Float[Tensor, "batch landmark"]
+    """Log of the Laplace scale, pixels, per axis."""
+    logits: Float[Tensor, "batch landmark row column"]
+    """The maps before normalisation, cells of 8 px, 4 cells beyond the image on each side."""
 
 
 class LandmarkNetwork(nn.Module):
@@ -45,10 +56,15 @@ class LandmarkNetwork(nn.Module):
             shape.depth, shape.width, shape.slope, shape.growth, shape.group
         )
         trunk = RegNet(blocks, num_classes=1)
-        stem = trunk.stem[0]
-        trunk.stem[0] = nn.Conv2d(PLANES, stem.out_channels, 3, stride=2, padding=1, bias=False)
-        self.stem, self.stages = trunk.stem, trunk.trunk_output
-        widths = [stage[-1].f.c[0].out_channels for stage in self.stages]
+        stem = cast(nn.Sequential, trunk.stem)
+        first = cast(nn.Conv2d, stem[0])
+        stem[0] = nn.Conv2d(PLANES, first.out_channels, 3, stride=2, padding=1, bias=False)
+        self.stem, self.stages = stem, cast(nn.Sequential, trunk.trunk_output)
+        trunk.eval()
+        with torch.no_grad():
+            probe = stem(torch.zeros(1, PLANES, INPUT_PX, INPUT_PX))
+            widths = [(probe := stage(probe)).shape[1] for stage in self.stages]
+        trunk.train()
         self.sides = nn.ModuleList(nn.Conv2d(w, shape.features, 1) for w in widths[1:])
         cells = INPUT_PX // STRIDE_PX + 2 * BORDER_CELLS
         self.place = nn.Parameter(torch.zeros(1, shape.features, cells, cells))
@@ -62,12 +78,11 @@ class LandmarkNetwork(nn.Module):
         self.maps = nn.Conv2d(shape.features, shape.landmarks, 1)
         self.log_scale = nn.Linear(widths[-1], shape.landmarks)
         centres = STRIDE_PX * (torch.arange(cells) - (cells - 1) / 2)
+        self.centres_px: Tensor
         self.register_buffer("centres_px", centres, persistent=False)
 
-    def forward(
-        self, planes: Float[Tensor, "batch 4 128 128"]
-    ) -> tuple[Float[Tensor, "batch landmark 2"], Float[Tensor, "batch landmark"]]:
-        """Places (u, v) in network pixels, and log of the Laplace scale in pixels."""
+    def forward(self, planes: Float[Tensor, "batch 4 128 128"]) -> Places:
+        """Places of all landmarks."""
         x = self.stem(planes)
         levels = []
         for stage in self.stages:
@@ -90,4 +105,4 @@ class LandmarkNetwork(nn.Module):
         ).sum(-1)
         log_scale = self.log_scale(coarse.mean((2, 3))) + 0.5 * torch.log(spread + 4)
         uv = torch.stack([u, v], dim=-1) + (INPUT_PX - 1) / 2
-        return uv, log_scale.clamp(-3, 6)
+        return Places(uv, log_scale.clamp(-3, 6), logits)

@@ -114,7 +114,7 @@ def _predicted(
     with torch.inference_mode():
         for first in range(0, len(views), 16):
             planes = np.stack([view.planes for view in views[first : first + 16]])
-            uv, log_scale = network(torch.from_numpy(planes).to(device))
+            uv, log_scale, _ = network(torch.from_numpy(planes).to(device))
             places.append(uv.cpu().numpy())
             scales.append(log_scale.exp().cpu().numpy())
     return np.concatenate(places), np.concatenate(scales)

@@ -1,15 +1,19 @@
 """Training of the landmark network on radiographs rendered on the fly, within a budget of time."""
 
-import csv
 import json
 import math
 import os
-import queue
+import pickle
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,8 +23,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drr.projector import Projector
 
+from .ahead import Ahead
+from .loss import landmark_loss
 from .network import LandmarkNetwork, Shape
-from .network_input import INPUT_PX
+from .training_log import TrainingLog
 from .views import View, ViewRange, view_sequence
 
 Progress = Callable[[float, dict[str, float]], None]
@@ -34,11 +40,9 @@ class TrainingConfig:
     minutes: float = 20.0
     steps: int | None = None
     """Train so many steps instead of minutes: the same weights on each run."""
-    batch: int = 16
-    learning_rate: float = 1.5e-3
+    batch: int = 20
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    warm_up_steps: int = 200
-    """Steps of plain distance before the likelihood with learnt deviations."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what is kept."""
     looks_each: int = 4
@@ -53,13 +57,26 @@ class _Run:
 
     def __init__(self, shape: Shape, config: TrainingConfig, seed: int, device: str):
         torch.manual_seed(seed)
-        self.network = LandmarkNetwork(shape).to(device, memory_format=torch.channels_last)
+        self.network = LandmarkNetwork(shape).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaged = get_ema_multi_avg_fn(config.average)
         self.averaged = AveragedModel(self.network, multi_avg_fn=averaged, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.step, self.spent_s = 0, 0.0
+        # torch's own threads gain little on layers this narrow: halves of the batch side by side do
+        count = 2 if device == "cpu" and torch.get_num_threads() > 1 else 1
+        self.replicas = [self.network, *[deepcopy(self.network) for _ in range(count - 1)]]
+        self.pool = ThreadPoolExecutor(count)
+
+    def share(self) -> None:
+        """Give the replicas the network's weights, and empty their gradients."""
+        with torch.no_grad():
+            for replica in self.replicas[1:]:
+                pairs = zip(replica.parameters(), self.network.parameters(), strict=True)
+                for other, parameter in pairs:
+                    other.copy_(parameter)
+                    other.grad = None
 
     def state(self, key: str) -> dict:
         """Tensors, numbers and strings only: loads with weights_only=True."""
@@ -77,6 +94,7 @@ class _Run:
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.share()
 
 
 def train_network(
@@ -99,11 +117,9 @@ def train_network(
     run = _Run(shape, config, seed, device)
     key = _key(points_ct, config, shape, seed)
     checkpoint = folder / "detector.checkpoint"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        if state["key"] == key:
-            run.restore(state)
-    log = _Log(folder / "training.csv", fresh=run.step == 0)
+    if (state := _saved(checkpoint)) and state["key"] == key:
+        run.restore(state)
+    log = TrainingLog(folder / "training.csv", fresh=run.step == 0)
     views = view_sequence(
         projector,
         points_ct,
@@ -112,12 +128,12 @@ def train_network(
         start=run.step * config.batch,
         looks_each=config.looks_each,
     )
-    with _Ahead(views, limit=4 * config.batch) as ahead:
+    with Ahead(views, limit=4 * config.batch) as ahead, _stopped_by_sigterm():
         try:
             _train(run, ahead, config, device, checkpoint, key, log, progress)
         finally:
             _save(run.state(key), checkpoint)
-    return run.averaged.module.eval()
+    return cast(LandmarkNetwork, run.averaged.module).eval()
 
 
 def _train(run, views, config, device, checkpoint, key, log, progress) -> None:
@@ -140,33 +156,32 @@ def _step(run: _Run, batch: list[View], config: TrainingConfig, device: str) -> 
     planes = torch.from_numpy(np.stack([view.planes for view in batch]))
     planes = planes.to(device, memory_format=torch.channels_last)
     truth = torch.from_numpy(np.stack([view.uv for view in batch])).to(device)
-    uv, log_scale = run.network(planes)
-    loss = landmark_loss(uv, log_scale, truth, learn_scale=run.step >= config.warm_up_steps)
     run.optimizer.zero_grad()
-    loss.backward()
+    parts = run.replicas if len(batch) % len(run.replicas) == 0 else run.replicas[:1]
+    work = zip(parts, planes.chunk(len(parts)), truth.chunk(len(parts)), strict=True)
+    done = list(run.pool.map(lambda part: _gradients(*part), work))
+    for replica in parts[1:]:
+        pairs = zip(run.network.parameters(), replica.parameters(), strict=True)
+        for parameter, other in pairs:
+            parameter.grad.add_(other.grad)
+    for parameter in run.network.parameters():
+        parameter.grad.div_(len(parts))
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.gradient_norm)
     run.optimizer.step()
     run.averaged.update_parameters(run.network)
     run.step += 1
-    return {"loss": loss.item()} | errors_mm(batch, uv.detach().cpu().numpy())
+    run.share()
+    loss = float(np.mean([loss for loss, _ in done]))
+    return {"loss": loss} | errors_mm(batch, np.concatenate([uv for _, uv in done]))
 
 
-def landmark_loss(
-    uv: Float[Tensor, "batch landmark 2"],
-    log_scale: Float[Tensor, "batch landmark"],
-    truth: Float[Tensor, "batch landmark 2"],
-    *,
-    learn_scale: bool,
-) -> Float[Tensor, ""]:
-    """Laplace likelihood of the places; those beyond the maps teach only their deviation."""
-    distance = (uv - truth).abs().sum(-1)
-    reachable = ((truth - (INPUT_PX - 1) / 2).abs() < 0.72 * INPUT_PX).all(-1)
-    plain = (distance * reachable).sum() / reachable.sum().clamp(min=1)
-    if not learn_scale:
-        return plain / 10
-    taught = torch.where(reachable, distance, distance.detach())
-    likelihood = (taught * torch.exp(-log_scale) + 2 * log_scale).mean()
-    return likelihood + 0.02 * plain
+def _gradients(network: LandmarkNetwork, planes: Tensor, truth: Tensor) -> tuple[float, np.ndarray]:
+    """Leave the gradients of part of a batch in the network; its loss and places."""
+    torch.set_num_threads(1)
+    places = network(planes)
+    loss = landmark_loss(places, truth, network.centres_px)
+    loss.backward()
+    return loss.item(), places.uv.detach().cpu().numpy()
 
 
 def errors_mm(batch: list[View], uv: Float[np.ndarray, "batch landmark 2"]) -> dict[str, float]:
@@ -200,69 +215,37 @@ def _key(points_ct, config: TrainingConfig, shape: Shape, seed: int) -> str:
     return json.dumps([settings, list(shape), seed, np.round(points_ct, 6).tolist()])
 
 
+def _saved(checkpoint: Path) -> dict | None:
+    """The state of an earlier run; None where there is none."""
+    if not checkpoint.exists():
+        return None
+    try:
+        return torch.load(checkpoint, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise ValueError(
+            f"{checkpoint}: damaged, or not a checkpoint of this program; delete it to start anew"
+        ) from error
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """A polite kill ends the training as Ctrl-C does, with its state saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _save(state: dict, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     torch.save(state, partial)
     os.replace(partial, path)
-
-
-class _Ahead:
-    """An iterator that a thread keeps `limit` items ahead of its user; errors come through."""
-
-    def __init__(self, items: Iterator[View], limit: int):
-        self._queue: queue.Queue = queue.Queue(limit)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._fill, args=(items,), daemon=True)
-
-    def _fill(self, items: Iterator[View]) -> None:
-        try:
-            for item in items:
-                while not self._stop.is_set():
-                    try:
-                        self._queue.put(item, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if self._stop.is_set():
-                    return
-        except (ValueError, RuntimeError, MemoryError) as error:
-            self._queue.put(error)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __next__(self) -> View:
-        item = self._queue.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-
-class _Log:
-    """`training.csv`: a row for every 50 steps."""
-
-    EVERY = 50
-
-    def __init__(self, path: Path, fresh: bool):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self._rows = path, []
-        if fresh or not path.exists():
-            path.write_text("step,time_s,loss,in_field_mm,out_of_field_mm\n")
-
-    def add(self, step: int, spent_s: float, figures: dict[str, float]) -> None:
-        self._rows = [*self._rows[1 - self.EVERY :], figures]
-        if step % self.EVERY == 0:
-            with self.path.open("a", newline="") as file:
-                values = [f"{value:.4f}" for value in self.recent().values()]
-                csv.writer(file).writerow([step, f"{spent_s:.1f}", *values])
-
-    def recent(self) -> dict[str, float]:
-        """Means over the last rows."""
-        names = self._rows[-1].keys()
-        return {name: float(np.nanmean([row[name] for row in self._rows])) for name in names}

@@ -40,6 +40,15 @@ class ViewRange:
     field_mm: tuple[float, float] = (110.0, 290.0)
     off_centre_sd: float = 0.22
     """Place of the head's middle in the field, a share of the field's side."""
+    ramp_views: int = 30_000
+    """Views until the share of hard ones has grown to `hard_share`: without a gentle beginning
+    (clean images of most of the head) the network learns little more than where the head is."""
+    hard_share: float = 0.7
+
+    def gentle(self) -> "ViewRange":
+        """The range of the easy views: most of the head in the field."""
+        low, high = self.field_mm
+        return replace(self, field_mm=(0.5 * (low + high), high), off_centre_sd=0.1)
 
 
 class Radiograph(NamedTuple):
@@ -50,6 +59,8 @@ class Radiograph(NamedTuple):
     mm_per_px: float
     toward_source: float
     """Cosine between the face's direction and the ray back to the source."""
+    hard: bool
+    """Whether it may be collimated tightly and shown by any machine."""
 
 
 class View(NamedTuple):
@@ -66,8 +77,10 @@ def draw_radiograph(
     points_ct: Float[np.ndarray, "landmark 3"],
     rng: np.random.Generator,
     views: ViewRange,
+    hard: bool = True,
 ) -> Radiograph:
     """Render the head from a random direction through a random window."""
+    views = views if hard else views.gentle()
     tilt, roll = (
         np.clip(sd * rng.standard_normal(), -views.steepest_deg, views.steepest_deg)
         for sd in (views.tilt_sd_deg, views.roll_sd_deg)
@@ -93,13 +106,17 @@ def draw_radiograph(
     line_integrals = projector.render(K, INPUT_PX, INPUT_PX, cam_from_ct).numpy()
     points_cam = points_ct @ R.T + cam_from_ct[:3, 3]
     uv = points_cam[:, :2] / points_cam[:, 2:] * f + [cx, cy]
-    return Radiograph(line_integrals, uv.astype(np.float32), mm_per_px, float(-R[2, 1]))
+    toward_source = float(-R[2, 1])
+    return Radiograph(line_integrals, uv.astype(np.float32), mm_per_px, toward_source, hard)
 
 
 def look_at(radiograph: Radiograph, rng: np.random.Generator) -> View:
     """The radiograph as some machine would show it, collimated, with its labels."""
     collimation = _fitted(random_collimation(rng, INPUT_PX, INPUT_PX))
     machine = Fluoroscope.randomised(rng)
+    if not radiograph.hard:
+        collimation = _fitted(_gentle_collimation(rng))
+        machine = Fluoroscope(gamma=rng.uniform(0.4, 0.9), photons_per_px=3000.0)
     machine = replace(
         machine,
         photons_per_px=machine.photons_per_px * PIXELS_MERGED,
@@ -133,18 +150,27 @@ def view_sequence(
     """Endless views from the `start`-th on: blocks of radiographs, each seen `looks_each` times."""
     number = start // (block * looks_each)
     while True:
-        drawn = [
-            draw_radiograph(
-                projector, points_ct, np.random.default_rng((seed, 0, number, n)), views
-            )
-            for n in range(block)
-        ]
-        order = np.random.default_rng((seed, 1, number)).permutation(block * looks_each)
         first = number * block * looks_each
+        hard_share = views.hard_share
+        if views.ramp_views > 0:
+            hard_share *= min(1.0, first / views.ramp_views)
+        drawn = []
+        for n in range(block):
+            rng = np.random.default_rng((seed, 0, number, n))
+            hard = bool(rng.random() < hard_share)
+            drawn.append(draw_radiograph(projector, points_ct, rng, views, hard))
+        order = np.random.default_rng((seed, 1, number)).permutation(block * looks_each)
         for place in range(max(start - first, 0), len(order)):
             rng = np.random.default_rng((seed, 2, first + place))
             yield look_at(drawn[order[place] // looks_each], rng)
         number += 1
+
+
+def _gentle_collimation(rng: np.random.Generator) -> Collimation:
+    if rng.random() < 0.5:
+        return Collimation.whole_frame(INPUT_PX, INPUT_PX)
+    centre = (INPUT_PX - 1) / 2
+    return Collimation.circle((centre, centre), INPUT_PX / 2)
 
 
 def _fitted(collimation: Collimation) -> Collimation:

@@ -1,4 +1,4 @@
-"""From a head CT to radiographs: volumes, anatomy, the renderer, the fluoroscope, the digital head."""
+"""From a head CT to radiographs: volumes, anatomy, renderer, fluoroscope, digital head."""
 
 from .anatomy import HeadAnatomy, find_anatomy
 from .collimation import Collimation, random_collimation

@@ -74,15 +74,15 @@ def _lowest_behind(
 
 
 def enclosure(bone: Mask, head: Mask) -> Float[np.ndarray, "i j k"]:
-    """Share of the 26 lines to the neighbours' directions that meet bone before they leave the head.
+    """Share of the 26 lines to the neighbours' directions that meet bone inside the head.
 
     Lines that leave the grid inside the head count neither way; 0 where too few are left.
     """
     hits = np.zeros(bone.shape, np.float32)
     misses = np.zeros(bone.shape, np.float32)
-    for direction in itertools.product((-1, 0, 1), repeat=3):
-        if any(direction):
-            hit, cut = line_ends(bone, head, direction)
+    for i, j, k in itertools.product((-1, 0, 1), repeat=3):
+        if i or j or k:
+            hit, cut = line_ends(bone, head, (i, j, k))
             hits += hit
             misses += ~(hit | cut)
     witnesses = hits + misses

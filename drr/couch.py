@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from .morphology import distance_mm, filled
+from .morphology import distance_mm, filled, labelled
 from .resample import nearest_mask
 from .volume import Volume
 
@@ -51,7 +51,7 @@ def _couch_columns(
     """Columns along the scan filled throughout, wide or cut by the edge, and not the head."""
     axis = int(np.argmax(np.abs(ct_from_voxel[2, :3])))
     columns = tissue.mean(axis=axis) >= FILLED_SHARE
-    labels, _ = ndimage.label(columns)
+    labels, _ = labelled(columns)
     deepest = np.unravel_index(np.argmax(_depth_mm(tissue)), tissue.shape)
     head = labels[tuple(np.delete(deepest, axis))]
     couch = np.zeros_like(columns)
@@ -73,7 +73,7 @@ def _core(tissue: Bool[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:
     eroded = depth_mm > OPENING_MM
     if not eroded.any():
         return tissue
-    labels, _ = ndimage.label(eroded)
+    labels, _ = labelled(eroded)
     return distance_mm(labels == labels.flat[np.argmax(depth_mm)], GRID_MM) <= OPENING_MM
 
 
@@ -86,8 +86,8 @@ def _with_small_parts(
     head: Bool[np.ndarray, "i j k"], tissue: Bool[np.ndarray, "i j k"]
 ) -> Bool[np.ndarray, "i j k"]:
     """The head and what hangs on it that is not larger than an ear."""
-    labels, _ = ndimage.label(tissue & ~head)
-    touching = np.unique(labels[ndimage.binary_dilation(head)])
+    labels, _ = labelled(tissue & ~head)
+    touching = np.unique(labels[np.asarray(ndimage.binary_dilation(head), bool)])
     boxes = ndimage.find_objects(labels)
     small = [
         label

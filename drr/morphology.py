@@ -1,5 +1,7 @@
 """Shapes of masks on a grid with voxels of one size: distance, holes, pieces."""
 
+from typing import cast
+
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Bool, Float, Int
@@ -25,12 +27,20 @@ def opened(
     return distance_mm(eroded, voxel_mm) <= radius_mm
 
 
+def labelled(
+    mask: Bool[np.ndarray, "..."], neighbours: Bool[np.ndarray, "..."] | None = None
+) -> tuple[Int[np.ndarray, "..."], int]:
+    """Labels of the connected pieces from 1 on, 0 outside, and how many there are."""
+    return cast(tuple[np.ndarray, int], ndimage.label(mask, neighbours))
+
+
 def filled(mask: Bool[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:
     """The mask with every hole that it encloses in a slice along any of the three axes."""
     full = mask.copy()
     for axis in range(3):
         in_slice = np.indices((3, 3, 3))[axis] == 1
-        labels, count = ndimage.label(~mask, ndimage.generate_binary_structure(3, 1) & in_slice)
+        neighbours = ndimage.generate_binary_structure(3, 1) & in_slice
+        labels, count = labelled(~mask, neighbours)
         outside = np.zeros(count + 1, bool)
         for other in {0, 1, 2} - {axis}:
             outside[np.take(labels, [0, -1], axis=other)] = True
@@ -43,7 +53,7 @@ def pieces(
     mask: Bool[np.ndarray, "i j k"],
 ) -> tuple[Int[np.ndarray, "i j k"], Int[np.ndarray, "label"]]:
     """Labels of the connected pieces from 1 on, and how many voxels each label has (0: outside)."""
-    labels, count = ndimage.label(mask)
+    labels, count = labelled(mask)
     return labels, np.bincount(labels.ravel(), minlength=count + 1)
 
 

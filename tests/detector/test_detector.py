@@ -1,6 +1,7 @@
 """A detector keeps its weights, refuses others, and says where landmarks are in the frame."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from detector import Detector, LandmarkNetwork, TrainingConfig, ct_fingerprint, train_detector
 from detector.card import Card
+from detector.network import Places
 from detector.train_detector import measured
 from detector.views import View
 from drr.volume import Volume
@@ -87,6 +89,13 @@ def test_the_fingerprint_sees_voxels_and_place_not_the_type(volume):
     assert ct_fingerprint(Volume(volume.data_hu, moved)) != ct_fingerprint(volume)
 
 
+def test_a_frame_that_is_not_finite_is_refused(detector):
+    image = frame()
+    image[3, 4] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        detector(image)
+
+
 def test_missing_weights_say_how_to_make_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="dualfluoro prepare"):
         Detector.read(tmp_path / "detector.safetensors")
@@ -120,7 +129,8 @@ def test_deviations_are_calibrated_on_one_half_and_judged_on_the_other():
         def forward(self, planes):
             truth = planes[:, 0, :6, :2]
             error = torch.distributions.Normal(0.0, 3.0).sample(truth.shape)
-            return truth + error, torch.full(truth.shape[:2], -0.5 * np.log(2.0))
+            scale = torch.full(truth.shape[:2], -0.5 * np.log(2.0))
+            return Places(truth + error, scale, torch.zeros(*scale.shape, 24, 24))
 
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
@@ -141,7 +151,7 @@ def test_deviations_are_calibrated_on_one_half_and_judged_on_the_other():
 def test_training_writes_a_detector_with_its_figures(
     volume, landmarks, tiny, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("detector.train_detector.VALIDATION_VIEWS", 8)
+    monkeypatch.setattr(sys.modules["detector.train_detector"], "VALIDATION_VIEWS", 8)
     config = TrainingConfig(steps=2, batch=2, looks_each=2)
     path = train_detector(volume, landmarks, tmp_path, config, shape=tiny)
     detector = Detector.read(path)

@@ -1,0 +1,32 @@
+"""`training.csv`: the course of a training."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+
+class TrainingLog:
+    """`training.csv`: a row for every 50 steps."""
+
+    EVERY = 50
+
+    def __init__(self, path: Path, fresh: bool):
+        """Write the header, unless a run goes on."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self._rows = path, []
+        if fresh or not path.exists():
+            path.write_text("step,time_s,loss,in_field_mm,out_of_field_mm\n")
+
+    def add(self, step: int, spent_s: float, figures: dict[str, float]) -> None:
+        """Note one step."""
+        self._rows = [*self._rows[1 - self.EVERY :], figures]
+        if step % self.EVERY == 0:
+            with self.path.open("a", newline="") as file:
+                values = [f"{value:.4f}" for value in self.recent().values()]
+                csv.writer(file).writerow([step, f"{spent_s:.1f}", *values])
+
+    def recent(self) -> dict[str, float]:
+        """Means over the last rows."""
+        names = self._rows[-1].keys()
+        return {name: float(np.nanmean([row[name] for row in self._rows])) for name in names}
