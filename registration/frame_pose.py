@@ -9,6 +9,7 @@ from calibration import Rig, Rigid
 
 from .head_model import HeadModel
 from .hypotheses import ChosenPose, solve_ambiguous_pose
+from .pose_search import searched_pose
 from .radiograph import Radiograph
 from .refine_pose import RefinedPose, refine_pose
 from .reprojection import Views
@@ -104,8 +105,6 @@ def locate(
     if subject.model is None:
         return _landmark_pose(rig, moment, subject, chosen, config)
     refined, start = _refined(moment, subject.model, chosen, predictions, config)
-    if refined is None:
-        return _lost(rig, ("no_start",))
     flags = image_flags(refined, config)
     flags += _surprises(subject, refined, start, chosen, predictions, config)
     covariance = _about(refined, subject.centre_ct)
@@ -154,25 +153,32 @@ def _refined(
     chosen: ChosenPose | None,
     predictions: tuple[Rigid, ...],
     config: TrackingConfig,
-) -> tuple[RefinedPose | None, Rigid | None]:
-    """The most similar of the refined starts, tried until one is good, and its start."""
+) -> tuple[RefinedPose, Rigid]:
+    """The most similar of the refined starts, tried until one is good, and its start.
+
+    Where no start is good and no neighbour is known, all azimuths are searched.
+    """
     starts = [(pose, 1) for pose in predictions]
     if chosen is not None:
         starts.append((chosen.estimate.world_from_ct, 0))
     starts += [(pose, 0) for pose in predictions]
-    best, origin = None, None
+    best: tuple[RefinedPose, Rigid] | None = None
     for start, first_level in starts:
         found = refine_pose(moment.radiographs, model, start, first_level)
-        if best is None or found.similarity.mean() > best.similarity.mean():
-            best, origin = found, start
-        if best.similarity.min() >= config.similarity_ok:
-            return best, origin
-    if best is None or origin is None:
-        return None, None
-    rescued = _rescued(moment, model, origin)
-    if rescued.similarity.mean() > best.similarity.mean():
-        return rescued, origin
-    return best, origin
+        if best is None or found.similarity.mean() > best[0].similarity.mean():
+            best = found, start
+        if best[0].similarity.min() >= config.similarity_ok:
+            return best
+    if best is not None:
+        rescued = _rescued(moment, model, best[1])
+        if rescued.similarity.mean() > best[0].similarity.mean():
+            best = rescued, best[1]
+        if predictions or best[0].similarity.min() >= config.similarity_ok:
+            return best
+    searched = searched_pose(moment.radiographs, model)
+    if best is None or searched.similarity.mean() > best[0].similarity.mean():
+        return searched, searched.world_from_ct
+    return best
 
 
 def _rescued(moment: Moment, model: HeadModel, origin: Rigid) -> RefinedPose:

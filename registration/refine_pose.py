@@ -14,6 +14,8 @@ from .twist import moved, sd_of
 
 ARM_MM = 80.0
 """A turn of 1 rad counts as this many mm where the length of a step is asked."""
+SIGNIFICANT = 5.0
+"""Chi-square over its degrees of freedom from which views disagree; right poses reach 2.5."""
 MODEL_SD_MM, MODEL_SD_DEG = 0.05, 0.06
 """What CT, renderer and film leave beside the residuals: added to each covariance, as norms."""
 
@@ -38,10 +40,18 @@ class RefinedPose:
 
     @property
     def pull_mm(self) -> float:
-        """How far the views would pull the pose apart, each alone (mm; a rad counts as `ARM_MM`).
+        """How far the views pull the pose apart, each alone (mm; a rad counts as `ARM_MM`).
 
-        Directions that a view hardly sees (its depth) are damped.
+        Directions that a view hardly sees (its depth) are damped. It is 0 where the views' opposed
+        gradients are explained by the scatter of their pixels: sum g^T S^-1 g, chi-square of 6
+        degrees of freedom a view but one, below `SIGNIFICANT` times them.
         """
+        opposed = 0.0
+        for match in self.views:
+            least = 1e-6 * np.trace(match.scatter) / 6 * np.eye(6) + 1e-12 * np.eye(6)
+            opposed += float(match.right @ np.linalg.solve(match.scatter + least, match.right))
+        if opposed < SIGNIFICANT * 6 * (len(self.views) - 1):
+            return 0.0
         steps = [_damped_step((match,), 0.02) for match in self.views]
         return max((_length_mm(a - b) for a in steps for b in steps), default=0.0)
 

@@ -8,7 +8,7 @@ from calibration import Camera, Rig, Rigid
 from drr.volume import Volume
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rig() -> Rig:
     """Two cameras, SID 1100 mm, SOD 750 mm, a 300 mm field on 512 px."""
     focal = 1100 / (300 / 512)
@@ -21,7 +21,7 @@ def rig() -> Rig:
     return Rig(tuple(cameras))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def skull_points() -> np.ndarray:
     """Twenty points on a sphere of 80 mm, far from the CT's origin."""
     points = np.random.default_rng(3).normal(size=(20, 3))
@@ -56,13 +56,13 @@ def blob_head() -> Volume:
     return Volume(data, ct_from_voxel)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_rig(rig) -> Rig:
     """The same two views on 72 px."""
     return Rig(tuple(camera.resized(72 / 512) for camera in rig))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def filmed():
     """Radiographs by a ray march of SciPy, with a look of their own: scatter, gamma and noise."""
     return _filmed

@@ -11,10 +11,9 @@ from registration.radiograph import head_window, level_of, radiograph
 from registration.refine_pose import refine_pose
 from registration.twist import distance_between, moved, moved_rigid
 
-LEVELS = (Resolution(8.0, 36, 12, 1.2, 15), Resolution(4.0, 80, 8, 0.8, 12))
-FIELD = 63.5 + 60 * np.stack(
-    [np.cos(np.linspace(0, 2 * np.pi, 60)), np.sin(np.linspace(0, 2 * np.pi, 60))], axis=1
-)
+LEVELS = (Resolution(6.0, 48, 9, 1.2, 15), Resolution(3.0, 72, 7, 0.8, 12))
+ANGLES = np.linspace(0, 2 * np.pi, 60)
+FIELD = 35.5 + 34 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 CENTRE = np.array([10.0, 220.0, 420.0])
 
 
@@ -42,9 +41,9 @@ def test_a_start_ten_degrees_and_ten_mm_off_comes_home(radiographs, model, truth
     twist = np.concatenate([10 * v / np.linalg.norm(v), np.radians(10) * w / np.linalg.norm(w)])
     refined = refine_pose(radiographs, model, moved_rigid(truth, twist, CENTRE))
     mm, deg = distance_between(truth, refined.world_from_ct, CENTRE)
-    assert mm < 0.5 and deg < 0.5  # a voxel is 3 mm, a pixel 2 mm wide at the head
+    assert mm < 1 and deg < 0.6  # a voxel is 3 mm, a pixel 2.8 mm wide at the head
     assert refined.converged and refined.similarity.min() > 0.7
-    assert refined.sd_translation_mm < 0.5 and refined.sd_rotation_deg < 0.5
+    assert refined.sd_translation_mm < 0.6 and refined.sd_rotation_deg < 0.6
 
 
 def test_a_wrong_pose_is_not_similar(radiographs, model, truth):
@@ -60,20 +59,21 @@ def test_inverted_grey_values_are_met_as_well(blob_head, small_rig, filmed, mode
     )
     start = moved_rigid(truth, np.array([4.0, 3, -3, 0.05, 0.03, 0.03]), CENTRE)
     mm, deg = distance_between(truth, refine_pose(inverted, model, start).world_from_ct, CENTRE)
-    assert mm < 0.7 and deg < 0.7
+    assert mm < 1 and deg < 0.6
 
 
 def test_the_gradient_is_that_of_the_cost(radiographs, model, truth):
-    start = moved_rigid(truth, np.array([1.0, -1, 1, 0.01, 0.01, -0.01]), CENTRE)
+    start = moved_rigid(truth, np.array([3.0, -3, 3, 0.03, 0.03, -0.03]), CENTRE)
     R, t = start.R.numpy(), start.t.numpy()
     view = fixed_view(radiographs[0], model, 1, R, t)
     centre = R @ model.centre_ct + t
-    expected = compare(view, model, 1, R, t).right
-    for k, step in enumerate([0.2] * 3 + [0.003] * 3):
-        twist = step * np.eye(6)[k]
+    arm = np.array([1, 1, 1, 80, 80, 80.0])
+    steps, slopes = 0.5 / arm, []
+    for twist in np.diag(steps):
         costs = [compare(view, model, 1, *moved(R, t, s * twist, centre)).cost for s in (-1, 1)]
-        slope = -(costs[1] - costs[0]) / (4 * step) * LEVELS[1].outlier ** 2
-        assert slope == pytest.approx(expected[k], rel=0.15, abs=0.05 * np.abs(expected[:3]).max())
+        slopes.append(-(costs[1] - costs[0]) / 4 * LEVELS[1].outlier ** 2)
+    expected = compare(view, model, 1, R, t).right * steps
+    assert np.linalg.norm(slopes - expected) < 0.1 * np.linalg.norm(expected)
 
 
 def test_local_contrast_forgets_gain_and_offset():
@@ -96,12 +96,11 @@ def test_the_derivative_of_local_contrast_is_its_difference_quotient():
     np.testing.assert_allclose(derivative, (ahead - behind) / 0.02, atol=2e-3)
 
 
-def test_a_window_sees_a_point_where_its_camera_projects_it(small_rig):
-    camera = small_rig["A"]
-    image = np.ones((128, 128), np.float32)
+def test_a_window_sees_a_point_where_its_camera_projects_it(rig):
+    camera = rig["A"]
+    image = np.ones((512, 512), np.float32)
     image[40:44, 80:84] = 0.1  # its middle is the pixel (81.5, 41.5)
-    shot = radiograph(camera, image, transmission=False)
-    level = level_of(shot, (50, 20, 64), 32, 0.0)
+    level = level_of(radiograph(camera, image, transmission=False), (50, 20, 64), 32, 0.0)
     S = level.camera.K.numpy() @ np.linalg.inv(camera.K.numpy())
     u, v, _ = S @ [81.5, 41.5, 1]
     dark = np.argwhere(level.attenuation < level.attenuation.mean() - 0.3)
@@ -109,30 +108,30 @@ def test_a_window_sees_a_point_where_its_camera_projects_it(small_rig):
 
 
 def test_a_window_reaches_beyond_the_image_without_shifting(small_rig):
-    shot = radiograph(small_rig["A"], np.ones((128, 128), np.float32))
-    level = level_of(shot, (-32, 96, 64), 64, 0.0)
-    assert level.mask[:32, 32:].min() == 0 or level.mask[:, :32].max() == 0
-    assert level.mask[40:, :].max() == 0 and level.mask[5:25, 40:60].min() == 1
+    image = np.random.default_rng(0).uniform(size=(72, 72)).astype(np.float32)
+    level = level_of(radiograph(small_rig["A"], image), (-32, 40, 64), 64, 0.0)
+    assert level.mask[:, :32].max() == 0 and level.mask[32:].max() == 0
+    assert level.mask[2:30, 34:].min() == 1
 
 
 def test_the_window_holds_the_head(small_rig, truth):
     camera = small_rig["A"]
-    shot = radiograph(camera, np.random.default_rng(0).uniform(size=(128, 128)).astype(np.float32))
+    shot = radiograph(camera, np.random.default_rng(0).uniform(size=(72, 72)).astype(np.float32))
     pose = cam_from_ct_matrix(camera, truth.R.numpy(), truth.t.numpy())
     left, top, side = head_window(shot, pose[:3, :3] @ CENTRE + pose[:3, 3], 40.0)
     u, v = camera.project(truth @ CENTRE).tolist()
-    assert left < u < left + side and top < v < top + side and side < 80
+    assert left < u < left + side and top < v < top + side and side < 40
 
 
 def test_saturated_pixels_do_not_count(small_rig):
-    image = np.random.default_rng(0).uniform(0.2, 0.8, size=(128, 128)).astype(np.float32)
+    image = np.random.default_rng(0).uniform(0.2, 0.8, size=(72, 72)).astype(np.float32)
     image[:, :20] = 1.0
     usable = radiograph(small_rig["A"], image).usable
     assert usable[:, :20].max() == 0 and usable[:, 20:].min() == 1
 
 
 def test_an_image_of_another_size_than_the_rig_says_is_refused(small_rig):
-    with pytest.raises(ValueError, match="view 'A': image of 64 x 32 px, the rig says 128 x 128"):
+    with pytest.raises(ValueError, match="view 'A': image of 64 x 32 px, the rig says 72 x 72"):
         radiograph(small_rig["A"], np.zeros((32, 64), np.float32))
 
 

