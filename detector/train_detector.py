@@ -91,20 +91,21 @@ def measured(
     sd_factor = float(np.quantile(standardised[:half][inside[:half]], INSIDE_ONE_SD))
     error_mm = (np.linalg.norm(uv - truth, axis=-1) * mm_per_px)[half:]
     inside, standardised = inside[half:], standardised[half:] / sd_factor
-    within = {
-        "in_field_within_1_sd": float((standardised[inside] < 1).mean()),
-        "in_field_within_2_sd": float((standardised[inside] < 2).mean()),
-        "out_of_field_within_2_sd": float((standardised[~inside] < 2).mean()),
-    }
     figures = {
         "views": float(len(error_mm)),
+        "in_field_within_1_sd": float((standardised[inside] < 1).mean()),
+        "in_field_within_2_sd": float((standardised[inside] < 2).mean()),
         "in_field_mean_mm": float(error_mm[inside].mean()),
         "in_field_median_mm": float(np.median(error_mm[inside])),
         "in_field_p95_mm": float(np.quantile(error_mm[inside], 0.95)),
         "in_field_within_10_mm": float((error_mm[inside] < 10).mean()),
-        "out_of_field_median_mm": float(np.median(error_mm[~inside])),
     }
-    return sd_factor, {name: round(value, 4) for name, value in (figures | within).items()}
+    if not inside.all():
+        figures |= {
+            "out_of_field_median_mm": float(np.median(error_mm[~inside])),
+            "out_of_field_within_2_sd": float((standardised[~inside] < 2).mean()),
+        }
+    return sd_factor, {name: round(value, 4) for name, value in figures.items()}
 
 
 def _predicted(

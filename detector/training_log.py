@@ -28,5 +28,8 @@ class TrainingLog:
 
     def recent(self) -> dict[str, float]:
         """Means over the last rows."""
-        names = self._rows[-1].keys()
-        return {name: float(np.nanmean([row[name] for row in self._rows])) for name in names}
+        return {name: self._mean(name) for name in self._rows[-1]}
+
+    def _mean(self, name: str) -> float:
+        known = [row[name] for row in self._rows if np.isfinite(row[name])]
+        return float(np.mean(known)) if known else np.nan
