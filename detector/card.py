@@ -1,6 +1,7 @@
 """Weights and their card: `NAME.safetensors` and `NAME.json`. No pickle is ever read."""
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,6 +13,8 @@ from torch import Tensor
 
 FORMAT = "dualfluoro-detector"
 VERSION = 1
+LARGEST_SIZE = 2048
+"""Of any entry of `shape`: widths, depths and numbers of landmarks are far below."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,43 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         )
     known = {field.name for field in fields(Card)}
     entries = {name: value for name, value in content.items() if name in known}
-    try:
-        card = Card(**entries)
-    except TypeError as error:
-        raise ValueError(f"{card_path}: the card is incomplete: {error}") from error
+    missing = {"landmarks", "ct_fingerprint", "shape", "sd_factor", "accuracy", "recipe"} - set(
+        entries
+    )
+    if missing:
+        raise ValueError(f"{card_path}: the card is incomplete: no {', '.join(sorted(missing))}")
+    _check(entries, card_path)
+    card = Card(**entries)
     try:
         tensors = safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path}: not a safetensors file, or cut short: {error}") from error
     return card, tensors
+
+
+def _check(entries: dict, path: Path) -> None:
+    """Refuse a card whose entries cannot be used, or that asks for a network beyond all measure."""
+    landmarks = entries["landmarks"]
+    if not isinstance(landmarks, dict) or not all(map(_is_point, landmarks.values())):
+        raise ValueError(f"{path}: 'landmarks' must be names with [x, y, z] in mm")
+    if not isinstance(entries["ct_fingerprint"], str):
+        raise ValueError(
+            f"{path}: 'ct_fingerprint' must be a text, found {entries['ct_fingerprint']!r}"
+        )
+    if not _is_number(entries["sd_factor"]) or not 0 < entries["sd_factor"] < 1e6:
+        raise ValueError(f"{path}: 'sd_factor' must be above 0, found {entries['sd_factor']!r}")
+    if not isinstance(entries["shape"], dict) or not all(
+        _is_number(size) and 0 < size <= LARGEST_SIZE for size in entries["shape"].values()
+    ):
+        raise ValueError(f"{path}: 'shape' must be numbers up to {LARGEST_SIZE}, by name")
+    for name in ("accuracy", "recipe"):
+        if not isinstance(entries[name], dict):
+            raise ValueError(f"{path}: {name!r} must be an object")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_point(point: object) -> bool:
+    return isinstance(point, list) and len(point) == 3 and all(_is_number(x) for x in point)

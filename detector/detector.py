@@ -63,7 +63,10 @@ class Detector:
             ValueError: they do not fit each other or this program; says what differs.
         """
         card, tensors = read_weights(Path(path))
-        network = LandmarkNetwork(Shape(**card.shape))
+        try:
+            network = LandmarkNetwork(Shape(**card.shape))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{path}: its card describes no network: {error}") from error
         expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         if expected != found:

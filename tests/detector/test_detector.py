@@ -119,6 +119,28 @@ def test_weights_that_do_not_fit_their_card_are_named(detector, tmp_path):
         Detector.read(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"landmarks": 5}, "'landmarks' must be names with"),
+        ({"landmarks": {"a": [1, "x", 2]}}, "'landmarks' must be names with"),
+        ({"ct_fingerprint": 1}, "'ct_fingerprint' must be a text"),
+        ({"sd_factor": "x"}, "'sd_factor' must be above 0"),
+        ({"shape": []}, "'shape' must be numbers"),
+        ({"shape": {"landmarks": 1e9}}, "'shape' must be numbers"),
+        ({"shape": {"landmark": 6}}, "describes no network"),
+        ({"accuracy": None}, "'accuracy' must be an object"),
+    ],
+)
+def test_a_card_that_cannot_be_used_is_refused(detector, tmp_path, change, message):
+    path = tmp_path / "detector.safetensors"
+    detector.write(path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(card | change))
+    with pytest.raises(ValueError, match=message):
+        Detector.read(path)
+
+
 def test_deviations_are_calibrated_on_one_half_and_judged_on_the_other():
     """A network whose errors are three times its word gets a factor of three."""
 
