@@ -23,7 +23,6 @@ class View:
     frames: Path
     transmission: bool = True
     distorted: bool = False
-    time_offset_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -160,12 +159,16 @@ def _view(table: TomlTable) -> View:
             f"{table.where('intensity')} must be one of {', '.join(INTENSITIES)}; "
             f"found {intensity!r}"
         )
+    if table.get("time_offset_s", float):
+        raise ValueError(
+            f"{table.where('time_offset_s')}: views that are not simultaneous are not modelled "
+            "yet; 0 tracks them as if they were"
+        )
     view = View(
         name=name,
         frames=table.path.parent / frames,
         transmission=intensity == "transmission",
         distorted=bool(table.get("distorted", bool)),
-        time_offset_s=table.get("time_offset_s", float) or 0.0,
     )
     table.finish()
     return view

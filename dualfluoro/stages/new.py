@@ -23,7 +23,6 @@ name = "A"                        # a camera of the rig
 frames = "A/*.png"                # images, a multi-page TIFF, an AVI/MP4, or a DICOM XA/RF file
 # intensity = "transmission"      # brighter = more x-rays; "attenuation" is the inverse
 # distorted = false               # true: the rig's distortion map is applied first
-# time_offset_s = 0.0             # this view was exposed that much later
 
 [[view]]
 name = "B"

@@ -44,6 +44,7 @@ def test_cameras_come_in_the_order_of_the_views(trial):
         ('name = "B"', 'nam = "B"', r"trial\.toml:13: \[\[view\]\] needs the key 'name'"),
         ('name = "B"', 'name = "A"', "two .* have the name 'A'"),
         ('name = "B"', 'name = "C"', "view 'C' is no camera of rig.json"),
+        ('name = "B"', 'name = "B"\ntime_offset_s = 0.004', "not simultaneous are not modelled"),
         ("rate_hz = 30.0", 'rate_hz = "30"', r"\[time\] rate_hz must be a number, found '30'"),
         ("rate_hz = 30.0", "rate_hz = 0", "must be above 0"),
         ('ct = "ct.nii.gz"', "", r"\[subject\] needs the key 'ct'"),
