@@ -2,8 +2,8 @@
 
 import json
 import os
+import sys
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,8 @@ def _parsed(path: Path) -> object:
         raise FileNotFoundError(f"{path}: there is no such rig file") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not a rig file, expected JSON text in UTF-8") from None
+    except RecursionError:
+        raise ValueError(f"{path}: not a rig file, its brackets are nested too deep") from None
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"
@@ -132,7 +134,9 @@ def _numbers(where: str, rows, size: int) -> np.ndarray:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # a whole number may be beyond what a float holds
 
 
 def _check_keys(

@@ -1,8 +1,8 @@
 """Weights and their card: `NAME.safetensors` and `NAME.json`. No pickle is ever read."""
 
 import json
-import math
 import os
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
             )
     try:
         content = json.loads(card_path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{card_path}: not a JSON card: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f'{card_path}: expected "format": "{FORMAT}"')
@@ -107,7 +107,9 @@ def _check(entries: dict, path: Path) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # a whole number may be beyond what a float holds
 
 
 def _is_point(point: object) -> bool:

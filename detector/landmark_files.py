@@ -93,7 +93,7 @@ def check_near_volume(points_ct: Mapping[str, Point], volume: Volume, origin: st
 def _json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not a JSON file: {error}") from error
     except KeyError as error:
         raise ValueError(f"{path}: the name {error.args[0]!r} stands there twice") from error

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Real
 
 from .anatomy_cavity import Endocranium, find_endocranium
 from .anatomy_cranium import find_cranium
+from .couch import GRID_MM as COUCH_GRID_MM
 from .couch import head_mask
 from .morphology import largest
 from .resample import nearest_mask
@@ -15,7 +16,7 @@ from .volume import Volume, moved
 GRID_MM = 1.5
 CAVITY_GRID_MM = 3.0
 BONE_OVER_TISSUE_HU = 220.0
-WATER_OVER_AIR_HU = 1000.0
+NOMINAL_AIR_HU, NOMINAL_TISSUE_HU = -1000.0, 40.0
 AIR_HU, TISSUE_HU = (-1100, -700), (-60, 140)
 Mask = Bool[np.ndarray, "i j k"]
 
@@ -38,7 +39,7 @@ class HeadAnatomy:
 def find_anatomy(volume: Volume) -> HeadAnatomy:
     """Bone, cranium and endocranial cavity; ValueError where nothing is as dense as bone."""
     fine, coarse = volume.resampled(GRID_MM), volume.resampled(CAVITY_GRID_MM)
-    couch_grid = volume.resampled(2.0)
+    couch_grid = volume.resampled(COUCH_GRID_MM)
     head_2mm = head_mask(couch_grid)
     threshold_hu = bone_threshold_hu(couch_grid.data_hu)
     heads = [
@@ -63,9 +64,17 @@ def find_anatomy(volume: Volume) -> HeadAnatomy:
 
 def bone_threshold_hu(data_hu: Real[np.ndarray, "i j k"]) -> float:
     """Above soft tissue by 220 HU, on the scale that the CT's own air and soft tissue give."""
-    tissue = np.median(data_hu[(data_hu > TISSUE_HU[0]) & (data_hu < TISSUE_HU[1])])
-    air = np.median(data_hu[(data_hu > AIR_HU[0]) & (data_hu < AIR_HU[1])])
-    return float(tissue + BONE_OVER_TISSUE_HU * (tissue - air) / (WATER_OVER_AIR_HU + 40))
+    tissue = _median_within(data_hu, TISSUE_HU, otherwise=NOMINAL_TISSUE_HU)
+    air = _median_within(data_hu, AIR_HU, otherwise=NOMINAL_AIR_HU)
+    scale = (tissue - air) / (NOMINAL_TISSUE_HU - NOMINAL_AIR_HU)
+    return tissue + BONE_OVER_TISSUE_HU * scale
+
+
+def _median_within(
+    data_hu: Real[np.ndarray, "i j k"], range_hu: tuple[int, int], otherwise: float
+) -> float:
+    within = data_hu[(data_hu > range_hu[0]) & (data_hu < range_hu[1])]
+    return float(np.median(within)) if len(within) else otherwise
 
 
 def bone_centroid_ct(anatomy: HeadAnatomy) -> Float[np.ndarray, "3"]:

@@ -18,11 +18,12 @@ from .volume import moved
 ENCLOSED_SHARE = 0.85  # of the lines that are witnesses
 WITNESSES = 9  # of 26; the rest may leave the CT where it is cut
 BALL_MM = 12.0
-CANAL_BALL_MM = 7.0
+CANAL_BALL_MM = 5.0
 CANAL_SHARE = 0.75
 CANAL_FROM_CORE_MM = (10.0, 16.0)
 CANAL_BEHIND_FRONT_MM = 55.0
-CANAL_VOXELS = 15
+CANAL_OFF_MIDDLE_MM = 30.0  # leaves out the pockets under the temporal lobes
+CANAL_VOXELS = 30
 CORE_BALL_MM = 20.0  # wider than any foramen magnum: stays above the base
 SMALLEST_MM3 = 150e3
 LARGEST_MM3 = 2500e3
@@ -60,7 +61,7 @@ def find_endocranium(
 def _lowest_behind(
     canal: Mask, core: Mask, ct_from_voxel: Float[np.ndarray, "4 4"]
 ) -> Float[np.ndarray, "3"] | None:
-    """The middle of the lowest of the pieces in the rear of the head and below the cavity."""
+    """The middle of the lowest of the pieces in the rear, near the midline, below the cavity."""
     front = moved(ct_from_voxel, np.argwhere(core))[:, 1].max()
     middle = moved(ct_from_voxel, np.argwhere(core).mean(axis=0))
     labels, sizes = pieces(canal)
@@ -69,7 +70,13 @@ def _lowest_behind(
         for label in np.flatnonzero(sizes >= CANAL_VOXELS)
         if label > 0
     ]
-    behind = [p for p in found if front - p[1] > CANAL_BEHIND_FRONT_MM and p[2] < middle[2]]
+    behind = [
+        p
+        for p in found
+        if front - p[1] > CANAL_BEHIND_FRONT_MM
+        and abs(p[0] - middle[0]) < CANAL_OFF_MIDDLE_MM
+        and p[2] < middle[2]
+    ]
     return min(behind, key=lambda p: p[2]) if behind else None
 
 

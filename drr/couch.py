@@ -6,7 +6,7 @@ thin: an opening cuts them off, and ears and nose, being small, are put back.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Real
 from scipy import ndimage
 
 from .morphology import distance_mm, filled, labelled
@@ -18,6 +18,8 @@ EMPTY_HU = -1000
 GRID_MM = 2.0
 FILLED_SHARE = 0.95  # of the slices, in a couch's column
 WIDE_MM = 150.0
+DENSER_HU = 100.0  # than nearly all of the couch: bone
+SURFACE_BELOW_HU = 0
 OPENING_MM = 5.0
 REGROWN_MM = 6.0
 SMALL_MM = 80.0  # an ear, a nose; couches are larger
@@ -37,7 +39,7 @@ def head_mask(coarse: Volume) -> Bool[np.ndarray, "i j k"]:
     tissue = coarse.data_hu > TISSUE_ABOVE_HU
     if not tissue.any():
         raise ValueError(f"the CT holds no tissue, nothing is above {TISSUE_ABOVE_HU} HU")
-    couch = _couch_columns(tissue, coarse.ct_from_voxel)
+    couch = _couch(coarse.data_hu, tissue, coarse.ct_from_voxel)
     tissue &= ~couch
     core = _core(tissue)
     head = tissue & (distance_mm(core, GRID_MM) <= REGROWN_MM)
@@ -45,11 +47,24 @@ def head_mask(coarse: Volume) -> Bool[np.ndarray, "i j k"]:
     return (distance_mm(filled(head), GRID_MM) <= MARGIN_MM) & ~couch
 
 
-def _couch_columns(
-    tissue: Bool[np.ndarray, "i j k"], ct_from_voxel: Float[np.ndarray, "4 4"]
+def _couch(
+    data_hu: Real[np.ndarray, "i j k"],
+    tissue: Bool[np.ndarray, "i j k"],
+    ct_from_voxel: Float[np.ndarray, "4 4"],
 ) -> Bool[np.ndarray, "i j k"]:
-    """Columns along the scan filled throughout, wide or cut by the edge, and not the head."""
+    """The couch's columns and its blurred surface, less what is as dense as a head pressed in."""
     axis = int(np.argmax(np.abs(ct_from_voxel[2, :3])))
+    columns = _couch_columns(tissue, axis)
+    if not columns.any():
+        return np.zeros_like(tissue)
+    surface = np.asarray(ndimage.binary_dilation(columns), bool) & ~columns
+    inside, around = (np.expand_dims(c, axis) & np.ones_like(tissue) for c in (columns, surface))
+    densest_hu = np.percentile(data_hu[inside], 95) + DENSER_HU
+    return (inside & (data_hu < densest_hu)) | (around & (data_hu < SURFACE_BELOW_HU))
+
+
+def _couch_columns(tissue: Bool[np.ndarray, "i j k"], axis: int) -> Bool[np.ndarray, "a b"]:
+    """Columns along the scan filled throughout, wide or cut by the edge, and not the head."""
     columns = tissue.mean(axis=axis) >= FILLED_SHARE
     labels, _ = labelled(columns)
     deepest = np.unravel_index(np.argmax(_depth_mm(tissue)), tissue.shape)
@@ -63,8 +78,7 @@ def _couch_columns(
         )
         if label != head and (at_edge or extent_mm > WIDE_MM):
             couch |= labels == label
-    couch = ndimage.binary_dilation(couch)  # its blurred surface
-    return np.broadcast_to(np.expand_dims(couch, axis), tissue.shape)
+    return couch
 
 
 def _core(tissue: Bool[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:

@@ -101,8 +101,7 @@ def _read_itk(path: Path) -> Volume:
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ValueError(f"cannot be read, truncated or not an image ({reason})") from error
+        raise ValueError("cannot be read, truncated or not an image") from error
     if path.suffix.lower() in (".nrrd", ".nhdr") and not image.HasMetaDataKey("NRRD_space"):
         raise ValueError("the NRRD header has no 'space' (such as left-posterior-superior): which "
                          "way its axes point is unknown; save it again with one")  # fmt: skip

@@ -1,6 +1,5 @@
 """The exposure of a trial: fields, kerma and track brought together, and written."""
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from exposure import (
 )
 from registration import Track
 
+from .csv_column import read_column
 from .frames import Frames
 from .options import Common
 from .progress import counted
@@ -110,16 +110,9 @@ def kerma_of(trial: Trial, count: int) -> list[dict[str, float]]:
 
 def _kerma_column(path: Path, count: int) -> np.ndarray:
     """The column `kerma_mGy` of a CSV with a row a frame."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file of kerma")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        kerma = np.array([float(row["kerma_mGy"]) for row in rows])
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path}: expected a column kerma_mGy of numbers, a row a frame") from None
-    if len(kerma) != count or not (kerma >= 0).all():
-        raise ValueError(f"{path}: expected {count} rows of kerma >= 0, found {len(kerma)}")
+    kerma = read_column(path, "kerma_mGy", count)
+    if (kerma < 0).any():
+        raise ValueError(f"{path}: kerma_mGy must be 0 or above in every frame")
     return kerma
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from calibration import Camera
 
+from .csv_column import read_column
 from .trial import Trial, View
 
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv"}
@@ -99,7 +100,10 @@ def files_of(pattern: Path) -> list[Path]:
     if pattern.is_file():
         return [pattern]
     anchor = Path(pattern.anchor)
-    files = [path for path in anchor.glob(str(pattern.relative_to(anchor))) if path.is_file()]
+    try:
+        files = [path for path in anchor.glob(str(pattern.relative_to(anchor))) if path.is_file()]
+    except ValueError as error:
+        raise ValueError(f"{pattern}: `frames` in trial.toml is no file or glob: {error}") from None
     files = [path for path in files if not path.name.startswith(".")]
     if not files:
         raise FileNotFoundError(f"{pattern}: no frames found; is `frames` in trial.toml right?")
@@ -142,18 +146,7 @@ def _times_s(trial: Trial, views: tuple[Frames, ...]) -> np.ndarray:
 
 def _time_column(path: Path, count: int) -> np.ndarray:
     """The column `time_s` of a CSV with a row a frame."""
-    import csv
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file of times")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        times_s = np.array([float(row["time_s"]) for row in rows])
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path}: expected a column time_s of numbers, a row a frame") from None
-    if len(times_s) != count or (np.diff(times_s) <= 0).any():
-        raise ValueError(
-            f"{path}: expected {count} increasing times, one a frame; found {len(times_s)}"
-        )
+    times_s = read_column(path, "time_s", count)
+    if (np.diff(times_s) <= 0).any():
+        raise ValueError(f"{path}: the times must increase from frame to frame")
     return times_s

@@ -1,5 +1,6 @@
 """One table of a TOML file, taken apart key by key; every complaint names file, line and key."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -42,6 +43,8 @@ class TomlTable:
         whole_number = isinstance(value, int) and not isinstance(value, bool)
         if kind is float and whole_number:
             return cast(T, float(value))
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{self.where(key)} must be a finite number, found {value!r}")
         if not isinstance(value, kind):
             raise ValueError(f"{self.where(key)} must be {WORDS[kind]}, found {value!r}")
         return value

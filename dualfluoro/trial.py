@@ -248,10 +248,7 @@ def _exposure(table: TomlTable, folder: Path, views: tuple[View, ...]) -> Exposu
             if name not in names:
                 raise ValueError(f"{table.where(key)}: no view {name!r}{nearest(name, names)}")
     for name, polygon in fields.items():
-        if not _is_polygon(polygon):
-            raise ValueError(
-                f"{table.where('collimation')}: view {name!r} needs three or more [u, v] corners"
-            )
+        _check_polygon(f"{table.where('collimation')}: view {name!r}", polygon)
     return ExposureSettings(
         reference_distance_mm=reference,
         kerma_mGy={name: _kerma(table, folder, value) for name, value in kerma.items()},
@@ -265,11 +262,26 @@ def _kerma(table: TomlTable, folder: Path, value: object) -> float | Path:
     """A number for all frames, or the path of a CSV with a row a frame."""
     if isinstance(value, str):
         return folder / value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < float("inf"):
         raise ValueError(
             f"{table.where('kerma_mGy')} must be a number of mGy or a CSV, found {value!r}"
         )
     return float(value)
+
+
+def _check_polygon(where: str, corners: object) -> None:
+    """ValueError where the corners enclose nothing."""
+    if not _is_polygon(corners):
+        raise ValueError(f"{where} needs three or more [u, v] corners")
+    import numpy as np
+
+    from exposure import Field
+
+    try:
+        Field(np.array(corners, dtype=np.float64), "given")
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _is_polygon(corners: object) -> bool:

@@ -21,9 +21,9 @@ def detector_of(trial: Trial, subject: Subject, common: Common) -> Detector:
         FileNotFoundError: there is none.
         ValueError: its weights are damaged, or of another subject.
     """
-    detector = Detector.read(trial.detector)
+    detector, volume = Detector.read(trial.detector), subject.volume
     try:
-        detector.check_subject(subject.volume)
+        detector.check_subject(volume)
     except ValueError as error:
         raise ValueError(f"{trial.detector}: {error}") from None
     return replace(detector, network=detector.network.to(common.torch_device()))

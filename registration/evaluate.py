@@ -21,7 +21,7 @@ def evaluate(track: Track, truth: Track, points_ct: Float[Array, "point 3"]) -> 
     they are None where there is no such frame.
 
     Raises:
-        ValueError: no points, or a truth without any pose.
+        ValueError: no points, a truth without any pose, or poses at other frames than the truth's.
     """
     points = np.asarray(points_ct, dtype=np.float64)
     if len(points) == 0:
@@ -30,7 +30,12 @@ def evaluate(track: Track, truth: Track, points_ct: Float[Array, "point 3"]) -> 
     if not known.any():
         raise ValueError("the truth holds no pose: every frame of it is lost")
     truth = at_frames(truth, truth.frame[known])
-    track = at_frames(track, truth.frame)
+    has_poses, track = track.has_pose.any(), at_frames(track, truth.frame)
+    if has_poses and not track.has_pose.any():
+        raise ValueError(
+            f"track and truth share no frame: none of the {len(truth)} frames with a true pose has "
+            "one in the track; do both count from the same frame?"
+        )
     errors = pose_errors(track.world_from_ct, truth.world_from_ct, points)
     status = np.array(track.status)
     result: dict = {

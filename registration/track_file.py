@@ -13,6 +13,8 @@ from .track import STATUSES, Track
 POSE = ("x_mm", "y_mm", "z_mm", "qw", "qx", "qy", "qz")
 FIRST_TEN = ("frame", "time_s", "status", *POSE)
 DEVIATIONS = ("sd_rotation_deg", "sd_translation_mm")
+LARGEST_FRAME = 999_999
+"""Lost frames that a file leaves out are filled in: a slip of a digit would fill the memory."""
 
 
 def columns_of(view_names: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,28 +51,40 @@ def read_track(path: str | Path) -> Track:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no track at {path}")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restval=None)
-        header = tuple(reader.fieldnames or ())
-        if missing := [name for name in FIRST_TEN if name not in header]:
-            raise ValueError(
-                f"{path}:1: column {missing[0]!r} is missing; a track has {','.join(FIRST_TEN)}"
-            )
-        rows = {}
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
-            cells = _checked_row(row, where)
-            if cells["frame"] in rows:
-                raise ValueError(f"{where}: frame {cells['frame']} is given twice")
-            rows[cells["frame"]] = cells
+    header, lines = _table(path)
+    if missing := [name for name in FIRST_TEN if name not in header]:
+        raise ValueError(
+            f"{path}:1: column {missing[0]!r} is missing; a track has {','.join(FIRST_TEN)}"
+        )
+    rows = {}
+    for number, row in lines:
+        where = f"{path}:{number}"
+        cells = _checked_row(row, where)
+        if cells["frame"] in rows:
+            raise ValueError(f"{where}: frame {cells['frame']} is given twice")
+        rows[cells["frame"]] = cells
     names = tuple(n[len("similarity_") :] for n in header if n.startswith("similarity_"))
     return _assembled(rows, names)
 
 
+def _table(path: Path) -> tuple[tuple[str, ...], list[tuple[int, dict]]]:
+    """The header, and every row with its line number."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, restval=None)
+        try:
+            header = tuple(reader.fieldnames or ())
+            return header, [(reader.line_num, row) for row in reader]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: not a CSV file in UTF-8: {error}") from None
+
+
 def _checked_row(row: dict, where: str) -> dict:
     frame, time_s = _number(row, "frame", where), _number(row, "time_s", where)
-    if np.isnan(frame) or frame != int(frame) or frame < 0:
-        raise ValueError(f"{where}: frame must be a whole number from 0 on, found {row['frame']!r}")
+    if not 0 <= frame <= LARGEST_FRAME or frame != int(frame):
+        raise ValueError(
+            f"{where}: frame must be a whole number from 0 to {LARGEST_FRAME}, "
+            f"found {row['frame']!r}"
+        )
     status = (row["status"] or "").strip()
     if status not in STATUSES:
         raise ValueError(f"{where}: status must be one of {', '.join(STATUSES)}, found {status!r}")
@@ -108,9 +122,12 @@ def _number(row: dict, name: str, where: str) -> float:
     if not text:
         return float("nan")
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise ValueError(f"{where}: {name} must be a number, found {text!r}") from None
+        value = float("inf")
+    if np.isinf(value):
+        raise ValueError(f"{where}: {name} must be a number, found {text!r}")
+    return value
 
 
 def _assembled(rows: dict[int, dict], view_names: tuple[str, ...]) -> Track:

@@ -126,6 +126,7 @@ def test_weights_that_do_not_fit_their_card_are_named(detector, tmp_path):
         ({"landmarks": {"a": [1, "x", 2]}}, "'landmarks' must be names with"),
         ({"ct_fingerprint": 1}, "'ct_fingerprint' must be a text"),
         ({"sd_factor": "x"}, "'sd_factor' must be above 0"),
+        ({"sd_factor": 10**400}, "'sd_factor' must be above 0"),
         ({"shape": []}, "'shape' must be numbers"),
         ({"shape": {"landmarks": 1e9}}, "'shape' must be numbers"),
         ({"shape": {"landmark": 6}}, "describes no network"),

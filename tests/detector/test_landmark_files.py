@@ -93,6 +93,7 @@ def test_landmarks_in_another_volume_are_refused():
 A = {"label": "a", "position": [1, 2, 3]}
 MALFORMED = [
     ("a.json", "{", "not a JSON file"),
+    ("a.json", "[" * 200_000, "not a JSON file"),
     ("a.json", "[]", "expected a JSON object"),
     ("a.json", ours(format="other"), "format must be 'dualfluoro-landmarks', found 'other'"),
     ("a.json", ours(version=2), "version must be 1, found 2"),

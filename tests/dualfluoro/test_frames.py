@@ -112,7 +112,7 @@ def test_times_follow_the_rate_or_a_column(trial):
     (trial / "trial.toml").write_text(text.replace("rate_hz = 30.0", 'times = "t.csv"'))
     np.testing.assert_allclose(open_frames(load_trial(trial))[1], [0.5, 0.6, 0.8])
     (trial / "t.csv").write_text("time_s\n0.5\n0.6\n0.6\n")
-    with pytest.raises(ValueError, match="3 increasing times"):
+    with pytest.raises(ValueError, match="must increase"):
         open_frames(load_trial(trial))
 
 
@@ -142,3 +142,8 @@ def test_what_is_no_image_is_refused_by_name(trial, view_of, name):
 def test_a_pattern_without_files_says_so(trial):
     with pytest.raises(FileNotFoundError, match="no frames found"):
         files_of(trial / "C" / "*.png")
+
+
+def test_a_pattern_that_is_no_glob_is_named(trial):
+    with pytest.raises(ValueError, match=r"a\*\*b.*no file or glob"):
+        files_of(trial / "a**b" / "*.png")

@@ -54,6 +54,10 @@ def test_cameras_come_in_the_order_of_the_views(trial):
         ("[subject]", '[subject]\nlandmarks = "none.json"', "there is no file"),
         ("600.0", "600.0\nkerma_mGy = { C = 1 }", "no view 'C'"),
         ("600.0", "600.0\ncollimation = { A = [[0, 0], [1, 1]] }", "three or more"),
+        ("600.0", "600.0\ncollimation = { A = [[nan, 0], [1, 0], [1, 1]] }", "'A': .* finite corners"),
+        ("600.0", "600.0\ncollimation = { A = [[0, 0], [1, 1], [2, 2]] }", "'A': .* enclose an area"),
+        ("600.0", "nan", "reference_distance_mm must be a finite number, found nan"),
+        ("600.0", "600.0\nkerma_mGy = { A = inf }", "kerma_mGy must be a number"),
         ("[time]", "[time", "not TOML"),
     ],
 )

@@ -92,7 +92,9 @@ def test_frames_that_a_track_does_not_have_are_lost():
         ("0,0,fine,1,2,3,1,0,0,0", r"track.csv:2: status must be one of ok, .* found 'fine'"),
         ("0,0,ok,1,2,three,1,0,0,0", r"track.csv:2: z_mm must be a number, found 'three'"),
         ("0,0,ok,1,2,,1,0,0,0", r"track.csv:2: z_mm is empty though the status is 'ok'"),
+        ("0,0,ok,1,2,inf,1,0,0,0", r"track.csv:2: z_mm must be a number, found 'inf'"),
         ("-1,0,ok,1,2,3,1,0,0,0", r"track.csv:2: frame must be a whole number"),
+        ("1e12,0,ok,1,2,3,1,0,0,0", r"track.csv:2: frame must be a whole number from 0 to 999999"),
         ("0,0,ok,1,2,3", r"track.csv:2: qw is empty"),
         ("0,0,lost,,,,,,,\n0,0,lost,,,,,,,", r"track.csv:3: frame 0 is given twice"),
     ],
@@ -109,4 +111,10 @@ def test_a_file_that_is_no_track_is_refused(tmp_path):
         Track.read(tmp_path / "none.csv")
     (tmp_path / "track.csv").write_text("frame,time_s,x_mm\n0,0,1\n")
     with pytest.raises(ValueError, match="column 'status' is missing"):
+        Track.read(tmp_path / "track.csv")
+    (tmp_path / "track.csv").write_bytes(b"\x89PNG\xff")
+    with pytest.raises(ValueError, match=r"track\.csv: not a CSV file in UTF-8"):
+        Track.read(tmp_path / "track.csv")
+    (tmp_path / "track.csv").write_text(f"{HEADER}\n{'9' * 200_000}\n")
+    with pytest.raises(ValueError, match=r"track\.csv: not a CSV file .*field larger"):
         Track.read(tmp_path / "track.csv")
