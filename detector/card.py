@@ -101,6 +101,11 @@ def _check(entries: dict, path: Path) -> None:
         _is_number(size) and 0 < size <= LARGEST_SIZE for size in entries["shape"].values()
     ):
         raise ValueError(f"{path}: 'shape' must be numbers up to {LARGEST_SIZE}, by name")
+    if entries["shape"].get("landmarks", len(landmarks)) != len(landmarks):
+        raise ValueError(
+            f"{path}: {len(landmarks)} 'landmarks', but the network of 'shape' finds "
+            f"{entries['shape']['landmarks']}"
+        )
     for name in ("accuracy", "recipe"):
         if not isinstance(entries[name], dict):
             raise ValueError(f"{path}: {name!r} must be an object")

@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _said(error: ValueError | OSError) -> str:
     """The message of an error; of the system's own errors the file and the reason."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename2 or error.filename  # of a rename, the name that the user knows
+        return f"{name}: {error.strerror}" if name else error.strerror
     return str(error)
 
 

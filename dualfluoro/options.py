@@ -22,7 +22,7 @@ TrialFolder = Annotated[
 """A trial on the command line is its folder; from Python it may be a loaded one, too."""
 
 
-Minutes = Annotated[float, Parameter(validator=Number(gt=0))]
+Minutes = Annotated[float, Parameter(validator=Number(gt=0, lte=100_000))]
 
 
 @Parameter(name="*")

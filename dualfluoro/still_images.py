@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+UNREADABLE = (OSError, SyntaxError, EOFError, Image.DecompressionBombError)
 WHITE = {"uint8": 255.0, "uint16": 65535.0, "int32": 65535.0}
 Opened = tuple[tuple[str, ...], Callable[[int], np.ndarray], np.ndarray | None]
 
@@ -27,7 +28,7 @@ def read_still(path: Path, page: int) -> np.ndarray:
             if image.mode not in ("L", "I", "F") and not image.mode.startswith("I;16"):
                 image = image.convert("L")  # colour, palette or bilevel
             values = np.asarray(image)
-    except (OSError, SyntaxError, EOFError, UnidentifiedImageError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: the image cannot be read, is it cut off? ({error})") from None
     if values.dtype == np.float32:
         return values
@@ -39,5 +40,5 @@ def _pages(path: Path) -> int:
     try:
         with Image.open(path) as image:
             return getattr(image, "n_frames", 1)
-    except (OSError, SyntaxError, UnidentifiedImageError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: the image cannot be read ({error})") from None

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+LARGEST = 1e300
+"""Whole numbers above it do not fit a float."""
 WORDS = {
     str: "a text",
     float: "a number",
@@ -42,12 +44,12 @@ class TomlTable:
         value = self.content[key]
         whole_number = isinstance(value, int) and not isinstance(value, bool)
         if kind is float and whole_number:
-            return cast(T, float(value))
+            value = float(value) if abs(value) < LARGEST else math.inf
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{self.where(key)} must be a finite number, found {value!r}")
         if not isinstance(value, kind):
             raise ValueError(f"{self.where(key)} must be {WORDS[kind]}, found {value!r}")
-        return value
+        return cast(T, value)
 
     def require(self, key: str, kind: type[T], example: str) -> T:
         """The value of a key that must be there; the complaint shows what to write."""

@@ -1,5 +1,6 @@
 """A trial: the folder of one recording, as its trial.toml describes it."""
 
+import math
 import os
 import tomllib
 from dataclasses import dataclass
@@ -262,15 +263,14 @@ def _kerma(table: TomlTable, folder: Path, value: object) -> float | Path:
     """A number for all frames, or the path of a CSV with a row a frame."""
     if isinstance(value, str):
         return folder / value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(
             f"{table.where('kerma_mGy')} must be a number of mGy or a CSV, found {value!r}"
         )
     return float(value)
 
 
-def _check_polygon(where: str, corners: object) -> None:
+def _check_polygon(where: str, corners: Any) -> None:
     """ValueError where the corners enclose nothing."""
     if not _is_polygon(corners):
         raise ValueError(f"{where} needs three or more [u, v] corners")

@@ -92,6 +92,10 @@ def track_of_poses(
 
 def at_frames(track: Track, frames: Int[np.ndarray, "wanted"]) -> Track:
     """The track's rows at these frames (increasing); a frame that it does not have is lost."""
+    if len(track) == 0:
+        unknown = np.full((len(frames), 12), np.nan)
+        poses = Rigid(unknown[:, :9].reshape(-1, 3, 3), unknown[:, 9:])
+        return track_of_poses(poses, unknown[:, 0], frame=np.asarray(frames))
     row_of = {int(number): row for row, number in enumerate(track.frame)}
     rows = np.array([row_of.get(int(number), -1) for number in frames], dtype=np.int64)
     missing = rows < 0

@@ -129,6 +129,7 @@ def test_weights_that_do_not_fit_their_card_are_named(detector, tmp_path):
         ({"sd_factor": 10**400}, "'sd_factor' must be above 0"),
         ({"shape": []}, "'shape' must be numbers"),
         ({"shape": {"landmarks": 1e9}}, "'shape' must be numbers"),
+        ({"landmarks": {"a": [1, 2, 3]}}, "1 'landmarks', but the network .* finds 6"),
         ({"shape": {"landmark": 6}}, "describes no network"),
         ({"accuracy": None}, "'accuracy' must be an object"),
     ],

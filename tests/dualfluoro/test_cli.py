@@ -62,3 +62,30 @@ def test_python_finds_every_name_and_refuses_others():
         assert callable(getattr(dualfluoro, name))
     with pytest.raises(AttributeError, match="no attribute 'trakc'"):
         _ = dualfluoro.trakc
+
+
+def test_an_output_that_is_a_folder_is_called_by_its_own_name(trial, capsys):
+    truth = str(trial / "truth.csv")
+    where = ["--landmarks", str(trial / "landmarks.json"), "--json", str(trial / "A")]
+    assert main(["evaluate", truth, truth, *where]) == 1
+    assert capsys.readouterr().err == f"dualfluoro: {trial / 'A'}: Is a directory\n"
+
+
+def test_a_damaged_ct_is_not_blamed_on_the_detector(trial):
+    from dualfluoro.options import DEFAULTS
+    from dualfluoro.stages.demo import released_weights
+    from dualfluoro.subject import Subject
+    from dualfluoro.trial_detector import detector_of
+
+    (trial / "models").mkdir()
+    for file in (released_weights(), released_weights().with_suffix(".json")):
+        (trial / "models" / f"detector{file.suffix}").write_bytes(file.read_bytes())
+    (trial / "ct.nii.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match=rf"^{trial / 'ct.nii.gz'}: cannot be read"):
+        detector_of(dualfluoro.load_trial(trial), Subject(trial / "ct.nii.gz"), DEFAULTS)
+
+
+@pytest.mark.parametrize("minutes", ["inf", "nan", "0", "-1"])
+def test_a_budget_without_end_or_beginning_is_wrong_usage(trial, capsys, minutes):
+    assert main(["prepare", str(trial), "--minutes", minutes]) == 2
+    assert "--minutes" in capsys.readouterr().err

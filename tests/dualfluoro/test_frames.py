@@ -147,3 +147,9 @@ def test_a_pattern_without_files_says_so(trial):
 def test_a_pattern_that_is_no_glob_is_named(trial):
     with pytest.raises(ValueError, match=r"a\*\*b.*no file or glob"):
         files_of(trial / "a**b" / "*.png")
+
+
+def test_an_image_that_claims_to_be_huge_is_refused_by_name(trial, view_of, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"0000\.png: the image cannot be read.* exceeds limit"):
+        open_view(view_of("A/0000.png"), camera_of(trial))[0]

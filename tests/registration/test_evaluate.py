@@ -75,3 +75,9 @@ def test_errors_need_points_and_a_truth():
     lost = track_of_poses(truth().world_from_ct, truth().time_s, ("lost",) * 6)
     with pytest.raises(ValueError, match="every frame of it is lost"):
         evaluate(truth(), lost, POINTS)
+
+
+def test_tracks_that_share_no_frame_are_refused():
+    late = track_of_poses(truth().world_from_ct, np.arange(6) / 30, frame=np.arange(6) + 10)
+    with pytest.raises(ValueError, match="share no frame: none of the 6 frames"):
+        evaluate(late, truth(), POINTS)

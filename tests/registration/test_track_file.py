@@ -76,7 +76,9 @@ def test_a_missing_row_is_lost_and_either_sign_of_a_quaternion_is_one_pose(tmp_p
 
 def test_an_empty_track_has_no_frames(tmp_path):
     (tmp_path / "track.csv").write_text(HEADER + "\n")
-    assert len(Track.read(tmp_path / "track.csv")) == 0
+    empty = Track.read(tmp_path / "track.csv")
+    assert len(empty) == 0
+    assert at_frames(empty, np.array([0, 4])).status == ("lost", "lost")
 
 
 def test_frames_that_a_track_does_not_have_are_lost():
