@@ -9,11 +9,13 @@ from .film import film
 from .fluoroscope import Fluoroscope
 from .head_landmarks import MANDIBLE_LANDMARKS
 from .projector import Projector, render
-from .torch_renderer import render_torch
+from .structures import render_structures, structure_projectors
+from .torch_renderer import Attenuation, render_torch
 from .volume import Volume
 
 __all__ = [
     "MANDIBLE_LANDMARKS",
+    "Attenuation",
     "Collimation",
     "DigitalHead",
     "FieldOutline",
@@ -27,6 +29,8 @@ __all__ = [
     "find_field",
     "random_collimation",
     "render",
+    "render_structures",
     "render_torch",
+    "structure_projectors",
     "without_couch",
 ]

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from calibration import Camera, Rigid
 
-from .shearwarp import accumulate, content_bounds, to_detector, to_detector_with_jacobian
+from .detector_warp import to_detector, to_detector_with_jacobian
+from .lanes import LANES
+from .shearwarp import accumulate, content_bounds
 from .slopes import Box, Window, corner_rays, principal_windows, slope_grid
 from .volume import Volume
 
@@ -29,10 +31,11 @@ Jacobian = Float[Tensor, "twist=6 height width"]
 
 
 class _Layout(NamedTuple):
-    """Attenuation (1/mm) with the slices along one axis first, and where it is not zero."""
+    """Attenuation with the slices along one axis first, and where it is not zero."""
 
     order: list[int]  # voxel axes in the order a, b, c
-    mu: np.ndarray  # (c, b, a)
+    steps: np.ndarray  # (c, b, a + LANES), uint16, zeros at the end of each row
+    mu_per_step: float  # 1/mm
     columns: np.ndarray
     rows: np.ndarray
     box: Box
@@ -125,11 +128,12 @@ def _float64(array) -> np.ndarray:
 def _lay_out(data_hu: np.ndarray, axis: int, mu_water_per_mm: float) -> _Layout:
     b, a = (other for other in range(3) if other != axis)
     slices = data_hu.transpose(axis, b, a)
-    mu = np.empty(slices.shape, np.float32)
-    np.multiply(slices, np.float32(mu_water_per_mm / 1000), out=mu, dtype=np.float32)
-    mu += np.float32(mu_water_per_mm)
-    np.maximum(mu, 0, out=mu)
-    columns, rows = content_bounds(mu)
+    hu_per_step = _hu_per_step(data_hu)
+    steps = np.zeros((*slices.shape[:2], slices.shape[2] + LANES), np.uint16)
+    for k, slice_hu in enumerate(slices):
+        above_air = np.maximum(slice_hu.astype(np.float32) + 1000, 0)
+        steps[k, :, :-LANES] = np.rint(above_air * np.float32(1 / hu_per_step))
+    columns, rows = content_bounds(steps)
     filled = np.flatnonzero(rows[:, 1])
     box = ((0, 0), (0, 0), (0, 0))
     if filled.size:
@@ -138,7 +142,16 @@ def _lay_out(data_hu: np.ndarray, axis: int, mu_water_per_mm: float) -> _Layout:
             (int(rows[filled, 0].min()), int(rows[:, 1].max())),
             (int(filled[0]), int(filled[-1]) + 1),
         )
-    return _Layout([a, b, axis], mu, columns, rows, box)
+    mu_per_step = mu_water_per_mm * hu_per_step / 1000
+    return _Layout([a, b, axis], steps, mu_per_step, columns, rows, box)
+
+
+def _hu_per_step(data_hu: np.ndarray) -> float:
+    """One for whole HU, which are kept exactly; else as fine as sixteen bits allow."""
+    top_hu = float(data_hu.max(initial=-999))
+    if np.issubdtype(data_hu.dtype, np.integer) and top_hu + 1000 <= 65535:
+        return 1.0
+    return (top_hu + 1000) / 65535
 
 
 def _draw_window(
@@ -155,7 +168,8 @@ def _draw_window(
         return
     total = np.zeros(grid.shape, np.float32)
     by_depth = np.zeros((0, 0) if jacobian is None else grid.shape, np.float32)
-    content = (layout.mu, layout.columns, layout.rows, grid.slices, tuple(source), grid.start_step)
+    attenuation = (layout.steps, layout.mu_per_step, layout.columns, layout.rows)
+    content = (*attenuation, grid.slices, tuple(source), grid.start_step)
     metric = np.ascontiguousarray(cam_from_voxel.T @ cam_from_voxel)
     where = (grid.start_step, metric, window)
     threads = torch.get_num_threads()

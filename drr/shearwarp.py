@@ -1,4 +1,4 @@
-"""The two compiled loops of the shear-warp renderer (numba, float32, no Python lock held).
+"""The sum over the slices, first loop of the shear-warp renderer (numba, no Python lock held).
 
 Voxel coordinates (a, b, c): c counts slices along the principal axis, b rows, a columns in a row.
 A ray leaves the source and is named by its slopes p = da/dc, q = db/dc. It meets slice k at
@@ -11,25 +11,25 @@ from typing import no_type_check
 import numba
 import numpy as np
 
-from .lanes import LANES, add_between, add_between_twice
+from .lanes import LANES, add_between, add_between_twice, blend_rows, fetch_ahead
 
-ONE, TWO, THREE, FIVE, HALF = (np.float32(x) for x in (1, 2, 3, 5, 0.5))  # kept from float64
-_compiled = numba.njit(nogil=True, fastmath=True, cache=True)  # each with `no_type_check`: the
+compiled = numba.njit(nogil=True, fastmath=True, cache=False)  # each with `no_type_check`: the
 # type checker's wrapper cannot be compiled
+CACHE_LINE = 32  # of uint16
 PAD = 2  # zeros kept before and after a row's content, so that interpolation needs no branch
 
 
-@_compiled
+@compiled
 @no_type_check
-def content_bounds(mu):
+def content_bounds(steps):
     """First and one-past-last nonzero column of each row (c, b), and row of each slice (c)."""
-    n_c, n_b, n_a = mu.shape
+    n_c, n_b, n_a = steps.shape
     columns = np.zeros((n_c, n_b, 2), np.int32)
     rows = np.zeros((n_c, 2), np.int32)
     for k in range(n_c):
         first, last = n_b, 0
         for j in range(n_b):
-            row = mu[k, j]
+            row = steps[k, j]
             low, high = 0, n_a
             while low < n_a and row[low] == 0:
                 low += 1
@@ -42,12 +42,15 @@ def content_bounds(mu):
     return columns, rows
 
 
-@_compiled
+@compiled
 @no_type_check
-def accumulate(mu, columns, rows, slices, source, grid, part, parts, total, by_depth):
+def accumulate(
+    steps, mu_per_step, columns, rows, slices, source, grid, part, parts, total, by_depth
+):
     """Add the slices' attenuation to the grid of slopes: total = sum mu_k.
 
     Args:
+        steps: (c, b, a + LANES) uint16, attenuation in units of mu_per_step, zeros at the end.
         slices: first and one-past-last slice to add.
         source: voxel coordinates (a, b, c).
         grid: (p0, dp, q0, dq); dp and dq have the sign of (k - source_c).
@@ -56,9 +59,12 @@ def accumulate(mu, columns, rows, slices, source, grid, part, parts, total, by_d
     """
     n_q, n_p = total.shape
     p0, dp, q0, dq = grid
-    blended = np.zeros((mu.shape[2] + 2 * PAD, LANES), np.float32)
+    blended = np.zeros((steps.shape[2] + LANES + 2 * PAD, LANES), np.float32)
     sums = np.zeros((n_p, LANES), np.float32)
     weighted = np.zeros((n_p if by_depth.size else 0, LANES), np.float32)
+    row_pairs, row_weights = np.zeros(2 * LANES, np.intp), np.zeros(2 * LANES, np.float32)
+    where, weights = np.zeros(n_p, np.int32), np.zeros(n_p, np.float32)
+    scale = np.float32(mu_per_step)
     for top in range(part * LANES, n_q, parts * LANES):
         sums[:] = 0
         weighted[:] = 0
@@ -72,27 +78,62 @@ def accumulate(mu, columns, rows, slices, source, grid, part, parts, total, by_d
             if high <= low:
                 continue
             for lane in range(LANES):
-                _blend_rows(mu[k], b0 + lane * db, low, high, blended, lane)
+                _row_pair(steps.shape[1], b0 + lane * db, lane, row_pairs, row_weights)
+            if k + 1 < slices[1]:
+                _fetch_rows(steps[k + 1], row_pairs, low, high)
+            blended[low : low + PAD] = 0
+            blend_rows(blended, low + PAD, steps[k], row_pairs, row_weights, low, high)
+            end = low + (high - low + LANES - 1) // LANES * LANES
+            blended[end + PAD : end + 2 * PAD] = 0
             first = max(0, int(np.ceil((low - 1 - a0) / da)))
             last = min(n_p - 1, int(np.floor((high - a0) / da)))
-            start, step = np.float32(a0 + PAD), np.float32(da)
-            nearness = np.float32(1 / z)
-            for i in range(first, last + 1):
-                a = start + np.float32(i) * step
-                column = np.int32(a)
-                weight = a - np.float32(column)
-                if by_depth.size:
-                    add_between_twice(sums, weighted, i, blended, column, weight, nearness)
-                else:
-                    add_between(sums, i, blended, column, weight)
+            _columns_between(np.float32(a0 + PAD), np.float32(da), first, last, where, weights)
+            if by_depth.size:
+                nearness = np.float32(1 / z)
+                add_between_twice(
+                    sums, blended, where, weights, first, last + 1, weighted, nearness
+                )
+            else:
+                add_between(sums, blended, where, weights, first, last + 1)
         for lane in range(min(LANES, n_q - top)):
             for i in range(n_p):
-                total[top + lane, i] = sums[i, lane]
+                total[top + lane, i] = sums[i, lane] * scale
             for i in range(len(weighted)):
-                by_depth[top + lane, i] = weighted[i, lane]
+                by_depth[top + lane, i] = weighted[i, lane] * scale
 
 
-@_compiled
+@compiled
+@no_type_check
+def _columns_between(start, step, first, last, where, weights):
+    """The column left of each grid sample, and the share of the one right of it."""
+    for i in range(np.int32(first), np.int32(last + 1)):
+        a = start + np.float32(np.int32(i)) * step
+        column = np.int32(a)
+        where[i] = column
+        weights[i] = a - np.float32(column)
+
+
+@compiled
+@no_type_check
+def _fetch_rows(slice_steps, row_pairs, low, high):
+    """Ask for the rows of the next slice, which are much the same, while this one is summed."""
+    for j in range(row_pairs.min(), row_pairs.max() + 1):
+        for i in range(low, high, CACHE_LINE):
+            fetch_ahead(slice_steps, j, i)
+
+
+@compiled
+@no_type_check
+def _row_pair(n_b, b, lane, rows, weights):
+    """The rows above and below row b of a slice, and their shares: none where there is no row."""
+    j = int(np.floor(b))
+    weight = np.float32(b - j)
+    weights[lane] = np.float32(1) - weight if 0 <= j < n_b else np.float32(0)
+    weights[LANES + lane] = weight if 0 <= j + 1 < n_b else np.float32(0)
+    rows[lane], rows[LANES + lane] = min(max(j, 0), n_b - 1), min(max(j + 1, 0), n_b - 1)
+
+
+@compiled
 @no_type_check
 def _filled_columns(columns, rows, b_first, b_last):
     """First and one-past-last nonzero column of the rows around b_first..b_last of a slice."""
@@ -101,182 +142,3 @@ def _filled_columns(columns, rows, b_first, b_last):
         if columns[j, 1] > 0:
             low, high = min(low, columns[j, 0]), max(high, columns[j, 1])
     return low, high
-
-
-@_compiled
-@no_type_check
-def _blend_rows(slice_mu, b, low, high, blended, lane):
-    """Write row b, between two rows of a slice, to a lane; zeros where the slice has no row."""
-    n_b = slice_mu.shape[0]
-    j = int(np.floor(b))
-    weight = np.float32(b - j)
-    upper_weight = np.float32(1) - weight if 0 <= j < n_b else np.float32(0)
-    lower_weight = weight if 0 <= j + 1 < n_b else np.float32(0)
-    # Views that start at zero: with an offset in the index, numba does not vectorise the loop.
-    upper = slice_mu[min(max(j, 0), n_b - 1), low:high]
-    lower = slice_mu[min(max(j + 1, 0), n_b - 1), low:high]
-    target = blended[low : high + 2 * PAD, lane]
-    target[:PAD] = 0
-    middle = target[PAD:]
-    for i in range(high - low):
-        middle[i] = upper_weight * upper[i] + lower_weight * lower[i]
-    target[high - low + PAD :] = 0
-
-
-@_compiled
-@no_type_check
-def _catmull_rom(t):
-    """Weights of the four neighbours at fraction t (float32)."""
-    return (
-        t * (t * (ONE - HALF * t) - HALF),
-        ONE + t * t * (THREE * HALF * t - FIVE * HALF),
-        t * (t * (TWO - THREE * HALF * t) + HALF),
-        t * t * (HALF * t - HALF),
-    )
-
-
-@_compiled
-@no_type_check
-def _catmull_rom_slope(t):
-    """Derivatives of the four weights."""
-    return (
-        t * (TWO - THREE * HALF * t) - HALF,
-        t * (THREE * THREE * HALF * t - FIVE),
-        t * (TWO + TWO - THREE * THREE * HALF * t) + HALF,
-        t * (THREE * HALF * t - ONE),
-    )
-
-
-@_compiled
-@no_type_check
-def _along(image, row, column, w):
-    """Four neighbours in a row, weighted."""
-    left, right = np.uintp(column), np.uintp(column + 2)
-    pair = w[0] * image[row, left] + w[1] * image[row, left + np.uintp(1)]
-    return pair + w[2] * image[row, right] + w[3] * image[row, right + np.uintp(1)]
-
-
-@_compiled
-@no_type_check
-def _around(image, row, column, across, along):
-    """Sixteen neighbours, weighted."""
-    top, bottom = np.uintp(row), np.uintp(row + 2)
-    value = across[0] * _along(image, top, column, along)
-    value += across[1] * _along(image, top + np.uintp(1), column, along)
-    value += across[2] * _along(image, bottom, column, along)
-    return value + across[3] * _along(image, bottom + np.uintp(1), column, along)
-
-
-@_compiled
-@no_type_check
-def _value(image, x, y):
-    """Catmull-Rom value at column x, row y."""
-    column, row = int(x), int(y)
-    along, across = _catmull_rom(np.float32(x - column)), _catmull_rom(np.float32(y - row))
-    return _around(image, row - 1, column - 1, across, along)
-
-
-@_compiled
-@no_type_check
-def _slopes(image, x, y):
-    """Derivatives of `_value` by x and y."""
-    column, row = int(x), int(y)
-    tx, ty = np.float32(x - column), np.float32(y - row)
-    by_x = _around(image, row - 1, column - 1, _catmull_rom(ty), _catmull_rom_slope(tx))
-    by_y = _around(image, row - 1, column - 1, _catmull_rom_slope(ty), _catmull_rom(tx))
-    return by_x, by_y
-
-
-@_compiled
-@no_type_check
-def to_detector(total, direction_from_pixel, grid, metric, window, part, parts, image):
-    """Carry the sums on the grid of slopes to the detector, times each ray's mm per slice.
-
-    Args:
-        direction_from_pixel: (3, 3), voxel direction (a, b, c) of pixel (u, v, 1).
-        metric: (3, 3), squared mm length of a voxel step (a, b, c).
-        window: (left, top, right, bottom) pixels to write, of them rows part, part + parts, ...
-        image: (height, width).
-    """
-    n_q, n_p = total.shape
-    p0, dp, q0, dq = grid
-    H = direction_from_pixel
-    left, top, right, bottom = window
-    for v in range(top + part, bottom, parts):
-        for u in range(left, right):
-            depth = H[2, 0] * u + H[2, 1] * v + H[2, 2]
-            p = (H[0, 0] * u + H[0, 1] * v + H[0, 2]) / depth
-            q = (H[1, 0] * u + H[1, 1] * v + H[1, 2]) / depth
-            x, y = (p - p0) / dp, (q - q0) / dq
-            if not (1 <= x < n_p - 2 and 1 <= y < n_q - 2):
-                image[v, u] = 0
-                continue
-            image[v, u] = _value(total, x, y) * np.sqrt(_squared_length(metric, p, q))
-
-
-@_compiled
-@no_type_check
-def _squared_length(metric, p, q):
-    return (
-        p * (metric[0, 0] * p + 2 * metric[0, 1] * q + 2 * metric[0, 2])
-        + q * (metric[1, 1] * q + 2 * metric[1, 2])
-        + metric[2, 2]
-    )
-
-
-@_compiled
-@no_type_check
-def to_detector_with_jacobian(
-    sums, voxel_from_cam, cam_from_pixel, grid, metric, window, part, parts, image, jacobian
-):
-    """Carry the sums to the detector as `to_detector` does, with the image's derivatives.
-
-    A turn about the source moves only the ray: d ray = ray x w. A shift v of the volume moves the
-    source by -v against it, and d(sum mu_k)/d source_a = d/dp sum mu_k / (k - source_c); along the
-    ray itself nothing changes, which gives the derivative by source_c.
-
-    Args:
-        sums: the grids that `accumulate` made, total and by depth.
-        voxel_from_cam: (3, 3) directions, rows in the order (a, b, c).
-        cam_from_pixel: (3, 3), the inverse of K.
-        jacobian: (6, height, width), by the twist (v mm, w rad) of exp(twist) @ cam_from_ct.
-    """
-    p0, dp, q0, dq = grid
-    P, C = voxel_from_cam, cam_from_pixel
-    total, by_depth = sums
-    n_q, n_p = total.shape
-    left, top, right, bottom = window
-    for v in range(top + part, bottom, parts):
-        for u in range(left, right):
-            rx = C[0, 0] * u + C[0, 1] * v + C[0, 2]
-            ry = C[1, 0] * u + C[1, 1] * v + C[1, 2]
-            rz = C[2, 0] * u + C[2, 1] * v + C[2, 2]
-            depth = P[2, 0] * rx + P[2, 1] * ry + P[2, 2] * rz
-            p = (P[0, 0] * rx + P[0, 1] * ry + P[0, 2] * rz) / depth
-            q = (P[1, 0] * rx + P[1, 1] * ry + P[1, 2] * rz) / depth
-            x, y = (p - p0) / dp, (q - q0) / dq
-            if not (1 <= x < n_p - 2 and 1 <= y < n_q - 2):
-                image[v, u] = 0
-                jacobian[:, v, u] = 0
-                continue
-            value = _value(total, x, y)
-            by_x, by_y = _slopes(total, x, y)
-            shift_x, shift_y = _slopes(by_depth, x, y)
-            length = np.sqrt(_squared_length(metric, p, q))
-            length_by_p = (metric[0, 0] * p + metric[0, 1] * q + metric[0, 2]) / length
-            length_by_q = (metric[1, 0] * p + metric[1, 1] * q + metric[1, 2]) / length
-            image[v, u] = value * length
-
-            ga, gb = length * shift_x / dp, length * shift_y / dq
-            gc = -(p * ga + q * gb)
-            for m in range(3):
-                jacobian[m, v, u] = -(P[0, m] * ga + P[1, m] * gb + P[2, m] * gc)
-            ga = (length * by_x / dp + length_by_p * value) / depth
-            gb = (length * by_y / dq + length_by_q * value) / depth
-            gc = -(p * ga + q * gb)
-            gx = P[0, 0] * ga + P[1, 0] * gb + P[2, 0] * gc
-            gy = P[0, 1] * ga + P[1, 1] * gb + P[2, 1] * gc
-            gz = P[0, 2] * ga + P[1, 2] * gb + P[2, 2] * gc
-            jacobian[3, v, u] = gy * rz - gz * ry
-            jacobian[4, v, u] = gz * rx - gx * rz
-            jacobian[5, v, u] = gx * ry - gy * rx

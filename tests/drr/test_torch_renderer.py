@@ -4,7 +4,7 @@ import torch
 
 from calibration import Camera, Rigid
 from drr.projector import Projector
-from drr.torch_renderer import render_torch
+from drr.torch_renderer import Attenuation, render_torch
 from drr.volume import Volume
 
 MU = 0.02  # water, 1/mm
@@ -88,3 +88,22 @@ def test_the_gradient_equals_the_jacobian_of_the_fast_renderer():
     assert abs(fast - image).max() < 0.005 * image.max()
     for part in (slice(0, 3), slice(3, 6)):
         assert abs(gradient[part] - expected[part]).max() < 0.01 * expected[part].abs().max()
+
+
+def test_many_poses_at_once_are_the_same_as_one_by_one():
+    volume, view = bump(), camera()
+    turns = [(0.4, 0.3, 0.2), (0.0, 0.0, 0.0), (1.5, 0.1, -0.7), (0.2, -1.4, 2.0)]
+    poses = torch.stack([ahead(volume, turn) for turn in turns])
+    together = render_torch(Attenuation.of(volume), view, poses)
+    one_by_one = torch.stack([render_torch(volume, view, pose) for pose in poses])
+    assert together.shape == (4, 24, 24)
+    torch.testing.assert_close(together, one_by_one)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_the_same_image():
+    volume, view = bump(), camera()
+    pose = ahead(volume)
+    torch.testing.assert_close(
+        render_torch(volume, view, pose.cuda()).cpu(), render_torch(volume, view, pose)
+    )
