@@ -1,10 +1,12 @@
-"""Our renderers and ITK-RTK's Joseph projector in one run: seconds an image, and agreement.
+"""Our renderers and others' in one run: milliseconds an image, and agreement with ITK-RTK.
 
-    .venv/bin/pip install -e '.[bench]'
-    .venv/bin/python benchmarks/render.py [CT] [--threads 2] [--torch]
+    .venv/bin/pip install -c constraints.txt -e '.[bench]'
+    .venv/bin/python benchmarks/render.py [CT] [--threads 2] [--grids 128 256 512x512x300] [--slow]
 
-CT: any file that `Volume.read` takes; without one, the digital head. Every pose is rendered a few
-times by each program in turn; the best and the median time are over all of them.
+CT: any file that `Volume.read` takes; without one, the digital head. Each grid is rendered to as
+many pixels as it has columns. Every pose is rendered by each program in turn; the time of a pose
+is its best, the figure is the mean over the poses (45 degree ones included). `--slow` adds
+render_torch, DiffDRR, nanodrr and plastimatch where they are installed, once each pose.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import time
 
 import itk
 import numpy as np
+import render_peers
 import torch
 from itk import RTK as rtk
 
@@ -21,8 +24,7 @@ from drr.torch_renderer import render_torch
 from drr.volume import Volume
 
 MU_WATER_PER_MM = 0.02
-SOURCE_TO_HEAD_MM, FIELD_MM = 750.0, 1.0  # the field, in sides of the volume
-ROUNDS = 5
+SOURCE_TO_HEAD_MM, FIELD = 750.0, 1.0  # the field, in sides of the volume
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -33,17 +35,21 @@ def main():
     itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(arguments.threads)
     volume = read(arguments.ct)
     print(f"{volume.shape} voxels of {volume.spacing_mm.round(2)} mm, {arguments.threads} threads")
-    print("volume image  program            best ms  median ms   RMS %  p99.9 %  (of RTK's mean)")
-    for size in arguments.sizes:
-        measure(cube(volume, size), size, arguments.torch)
+    print(
+        "volume, image             program              ms  RTK/ms   RMS %  p99.9 % of RTK's mean"
+    )
+    for grid in arguments.grids:
+        shape = [int(n) for n in grid.split("x")]
+        measure(on_grid(volume, shape * 3 if len(shape) == 1 else shape), arguments)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ct", nargs="?")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
-    parser.add_argument("--torch", action="store_true", help="measure render_torch too (slow)")
+    parser.add_argument("--grids", nargs="+", default=["128", "256"])
+    parser.add_argument("--slow", action="store_true", help="the slow programs too")
+    parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
 
 
@@ -55,22 +61,26 @@ def read(path):
     return Volume.read(path)
 
 
-def cube(volume, size):
-    """The volume on size^3 isotropic voxels around its middle, in a rim of air.
+def on_grid(volume, shape):
+    """The volume on a grid of so many voxels around its middle, in a rim of air.
 
     At a volume's own edge the programs differ by half a voxel, which is not what is compared here.
     """
     from scipy.ndimage import affine_transform
 
-    spacing_mm = (volume.spacing_mm * volume.shape).max() / (size - 4)
+    extent_mm = volume.spacing_mm * volume.shape
+    side_mm = np.array([extent_mm[:2].max()] * 2 + [extent_mm[2]])
+    if len(set(shape)) == 1:
+        side_mm[:] = side_mm.max()
+    spacing_mm = side_mm / (np.array(shape) - 4)
     axes = volume.ct_from_voxel[:3, :3] / volume.spacing_mm * spacing_mm
     ct_from_voxel = np.eye(4)
     ct_from_voxel[:3, :3] = axes
-    ct_from_voxel[:3, 3] = volume.center_ct - axes @ np.full(3, (size - 1) / 2)
+    ct_from_voxel[:3, 3] = volume.center_ct - axes @ ((np.array(shape) - 1) / 2)
     old_from_new = np.linalg.inv(volume.ct_from_voxel) @ ct_from_voxel
     data = volume.data_hu.astype(np.float32)
-    data = affine_transform(data, old_from_new, output_shape=(size,) * 3, order=1, cval=-1000)
-    return Volume(data, ct_from_voxel)
+    data = affine_transform(data, old_from_new, output_shape=tuple(shape), order=1, cval=-1000)
+    return Volume(np.rint(data).astype(np.int16), ct_from_voxel)
 
 
 def poses(volume):
@@ -88,39 +98,53 @@ def poses(volume):
         yield Rigid(R, ahead - R @ torch.from_numpy(volume.center_ct)).matrix()
 
 
-def measure(volume, size, with_torch):
-    side_mm = volume.spacing_mm[0] * size
-    focal_px = SOURCE_TO_HEAD_MM * size / (FIELD_MM * side_mm)
+def measure(volume, arguments):
+    size = volume.shape[0]
+    side_mm = FIELD * volume.spacing_mm[0] * size
+    focal_px = SOURCE_TO_HEAD_MM * size / side_mm
     middle = (size - 1) / 2
     K = torch.tensor([[focal_px, 0, middle], [0, focal_px, middle], [0, 0, 1]]).double()
     camera = Camera(K, Rigid.from_matrix(torch.eye(4).double()), size, size)
     projector = Projector(volume, MU_WATER_PER_MM)
     attenuation = itk_volume(volume)
     programs = {
-        "RTK Joseph": lambda pose: rtk_joseph(attenuation, camera, pose),
+        "ITK-RTK Joseph": lambda pose: rtk_joseph(attenuation, camera, pose),
         "render": lambda pose: projector.render(K, size, size, pose),
         "render + Jacobian": lambda pose: projector.render_with_jacobian(K, size, size, pose)[0],
     }
-    if with_torch:
+    fast = set(programs)
+    if arguments.slow:
         programs["render_torch"] = lambda pose: render_torch(volume, camera, pose)
-    seconds = {name: [] for name in programs}
+        sid_mm = 2 * SOURCE_TO_HEAD_MM
+        programs |= render_peers.installed(MU_WATER_PER_MM, volume, camera, sid_mm)
+    best_s = {name: [] for name in programs}
     differences = {name: [] for name in programs}
     for pose in poses(volume):
         images = {name: np.asarray(program(pose)) for name, program in programs.items()}
-        reference = images["RTK Joseph"]
+        reference = images["ITK-RTK Joseph"]
         for name, image in images.items():
             differences[name].append((image - reference) / reference.mean())
-        for _ in range(ROUNDS):
+        seconds = {name: [] for name in programs}
+        for n in range(arguments.rounds):
             for name, program in programs.items():
-                start = time.perf_counter()
-                program(pose)
-                seconds[name].append(time.perf_counter() - start)
+                if n == 0 or name in fast:
+                    start = time.perf_counter()
+                    program(pose)
+                    seconds[name].append(time.perf_counter() - start)
+        for name in programs:
+            best_s[name].append(min(seconds[name]))
+    scene = f"{'x'.join(str(n) for n in volume.shape)} to {size}^2"
+    reference_ms = 1000 * np.mean(best_s["ITK-RTK Joseph"])
     for name in programs:
-        best, median = 1000 * np.min(seconds[name]), 1000 * np.median(seconds[name])
+        ms = 1000 * np.mean(best_s[name])
         off = 100 * np.abs(differences[name])
         rms, worst = np.sqrt(np.mean(off**2)), np.percentile(off, 99.9)
-        sizes = f"{size}^3   {size}^2"
-        print(f"{sizes}  {name:17} {best:9.2f} {median:10.2f} {rms:7.3f} {worst:8.3f}")
+        print(f"{scene:24}  {name:17} {ms:9.2f} {reference_ms / ms:6.2f} {rms:7.3f} {worst:8.3f}")
+    if arguments.slow:
+        peer = (volume, size, SOURCE_TO_HEAD_MM, side_mm, arguments.threads)
+        if seconds := render_peers.plastimatch_seconds(MU_WATER_PER_MM, *peer):
+            ratio = reference_ms / (1000 * seconds)
+            print(f"{scene:24}  {'plastimatch exact':17} {1000 * seconds:9.2f} {ratio:6.2f}")
 
 
 def itk_volume(volume):

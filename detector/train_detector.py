@@ -32,6 +32,7 @@ def train_detector(
     shape: Shape | None = None,
     seed: int = 0,
     device: str = "cpu",
+    dataset: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on radiographs of the volume and write `folder/detector.safetensors` with its card.
@@ -40,6 +41,7 @@ def train_detector(
         volume: the head's CT, without the couch.
         landmarks: ct, mm, by name: on the rigid skull.
         folder: also holds the checkpoint and `training.csv`; a run that was cut short goes on.
+        dataset: folder of a data set to train on, in place of radiographs rendered on the fly.
 
     Raises:
         ValueError: no landmarks.
@@ -58,6 +60,7 @@ def train_detector(
         shape=shape,
         seed=seed,
         device=device,
+        dataset=dataset,
         progress=progress,
     )
     fresh = view_sequence(projector, points_ct, config.views, seed=seed + 1_000_003, looks_each=1)
@@ -68,7 +71,8 @@ def train_detector(
         shape=shape._asdict(),
         sd_factor=sd_factor,
         accuracy=accuracy,
-        recipe=asdict(config) | {"seed": seed, "grid_mm": TRAINING_GRID_MM},
+        recipe=asdict(config)
+        | {"seed": seed, "grid_mm": TRAINING_GRID_MM, "from_dataset": dataset is not None},
     )
     path = folder / "detector.safetensors"
     Detector(network, card).write(path)

@@ -21,9 +21,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from drr.dataset import read_manifest
 from drr.projector import Projector
 
 from .ahead import Ahead
+from .dataset_views import dataset_views
 from .loss import landmark_loss
 from .network import LandmarkNetwork, Shape
 from .training_log import TrainingLog
@@ -98,7 +100,7 @@ class _Run:
 
 
 def train_network(
-    projector: Projector,
+    projector: Projector | None,
     points_ct: Float[np.ndarray, "landmark 3"],
     folder: Path,
     config: TrainingConfig,
@@ -106,28 +108,31 @@ def train_network(
     shape: Shape | None = None,
     seed: int = 0,
     device: str = "cpu",
+    dataset: Path | None = None,
     progress: Progress | None = None,
 ) -> LandmarkNetwork:
     """The averaged network after the budget; goes on from the checkpoint in `folder`, if it fits.
+
+    The views are read from a data set on disk, or rendered on the fly by the projector.
 
     A checkpoint of the same head, settings and seed is continued, one of others is replaced; the
     budget may have grown. Interrupted by a signal, the state is saved before the exception goes on.
     """
     shape = shape or Shape(len(points_ct))
     run = _Run(shape, config, seed, device)
-    key = _key(points_ct, config, shape, seed)
+    key = _key(points_ct, config, shape, seed, dataset)
     checkpoint = folder / "detector.checkpoint"
     if (state := _saved(checkpoint)) and state["key"] == key:
         run.restore(state)
     log = TrainingLog(folder / "training.csv", fresh=run.step == 0)
-    views = view_sequence(
-        projector,
-        points_ct,
-        config.views,
-        seed=seed,
-        start=run.step * config.batch,
-        looks_each=config.looks_each,
-    )
+    start = run.step * config.batch
+    if projector is not None and dataset is None:
+        looks = {"seed": seed, "start": start, "looks_each": config.looks_each}
+        views = view_sequence(projector, points_ct, config.views, **looks)
+    elif dataset is not None:
+        views = dataset_views(dataset, points_ct, seed, start)
+    else:
+        raise ValueError("training takes a projector, or a data set")
     with Ahead(views, limit=4 * config.batch) as ahead, _stopped_by_sigterm():
         try:
             _train(run, ahead, config, device, checkpoint, key, log, progress)
@@ -142,9 +147,13 @@ def _train(run, views, config, device, checkpoint, key, log, progress) -> None:
     while (share := _share(run, config)) < 1:
         for group in run.optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(run.step, share)
-        figures = _step(run, [next(views) for _ in range(config.batch)], config, device)
+        asked = time.monotonic()
+        batch = [next(views) for _ in range(config.batch)]
+        waited_s = time.monotonic() - asked
+        figures = _step(run, batch, config, device)
         run.spent_s = time.monotonic() - began
-        log.add(run.step, run.spent_s, figures)
+        waiting = waited_s / (time.monotonic() - asked)
+        log.add(run.step, run.spent_s, figures | {"waiting": waiting})
         if progress:
             progress(min(_share(run, config), 1.0), log.recent())
         if time.monotonic() - saved > config.checkpoint_s:
@@ -208,11 +217,12 @@ def _schedule(step: int, share: float) -> float:
     return min(1.0, (step + 1) / 100) * (0.01 + 0.99 * cosine)
 
 
-def _key(points_ct, config: TrainingConfig, shape: Shape, seed: int) -> str:
+def _key(points_ct, config: TrainingConfig, shape: Shape, seed: int, dataset) -> str:
     settings = asdict(config)
     for budget in ("minutes", "steps", "checkpoint_s"):
         settings.pop(budget)
-    return json.dumps([settings, list(shape), seed, np.round(points_ct, 6).tolist()])
+    of = [] if dataset is None else [read_manifest(dataset)["parameters"]]
+    return json.dumps([settings, list(shape), seed, np.round(points_ct, 6).tolist(), *of])
 
 
 def _saved(checkpoint: Path) -> dict | None:

@@ -16,7 +16,7 @@ class TrainingLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._rows = path, []
         if fresh or not path.exists():
-            path.write_text("step,time_s,loss,in_field_mm,out_of_field_mm\n")
+            path.write_text("step,time_s,loss,in_field_mm,out_of_field_mm,waiting\n")
 
     def add(self, step: int, spent_s: float, figures: dict[str, float]) -> None:
         """Note one step."""

@@ -11,17 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from drr.collimation import Collimation, random_collimation
 from drr.film import film
 from drr.fluoroscope import Fluoroscope
+from drr.head_orientation import draw_orientation
 from drr.projector import Projector
 
 from .network_input import INPUT_PX, MARGIN, Window, field_mask, planes_of, with_facing
 
-CAM_FROM_UPRIGHT = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])
-"""Rows: camera x, y, z in RAS axes for a head that looks at the source."""
 PIXELS_MERGED = 16
 """A network pixel is the mean of so many pixels of a frame: less noise, finer grey steps."""
 WHOLE_WINDOW = Window(0.0, 0.0, float(INPUT_PX))
@@ -81,13 +79,9 @@ def draw_radiograph(
 ) -> Radiograph:
     """Render the head from a random direction through a random window."""
     views = views if hard else views.gentle()
-    tilt, roll = (
-        np.clip(sd * rng.standard_normal(), -views.steepest_deg, views.steepest_deg)
-        for sd in (views.tilt_sd_deg, views.roll_sd_deg)
+    R = draw_orientation(
+        rng, views.azimuth_deg, views.tilt_sd_deg, views.roll_sd_deg, views.steepest_deg
     )
-    azimuth = rng.uniform(-views.azimuth_deg, views.azimuth_deg)
-    turn = Rotation.from_euler("xz", [tilt, azimuth], degrees=True).as_matrix()
-    R = Rotation.from_euler("z", roll, degrees=True).as_matrix() @ CAM_FROM_UPRIGHT @ turn
     depth_mm = rng.uniform(*views.source_to_head_mm)
     field_mm = rng.uniform(*views.field_mm)
     offset_mm = np.clip(rng.standard_normal(2) * views.off_centre_sd, -0.6, 0.6) * field_mm

@@ -13,6 +13,7 @@ from .stages.landmarks import landmarks
 from .stages.new import new
 from .stages.prepare import prepare
 from .stages.report import report
+from .stages.synthesize import synthesize
 from .stages.track import track
 from .stages.train import train_detector
 from .stages.view import view
@@ -29,7 +30,8 @@ WRONG_USAGE, FAILED, INTERRUPTED = 2, 1, 130
 def build_app() -> App:
     """The command line, made from the signatures of the stages."""
     app = App(name="dualfluoro", help=HELP, version=_version)
-    stages = (demo, new, landmarks, prepare, detect, track, exposure, evaluate, view, report)
+    made = (demo, new, landmarks, synthesize, prepare)
+    stages = (*made, detect, track, exposure, evaluate, view, report)
     for place, stage in enumerate(stages):
         app.command(stage, sort_key=place)
     train = App(name="train", help="Train one model of a trial.", sort_key=len(stages))

@@ -1,6 +1,7 @@
 """The detector of a trial: read and checked, or trained."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -53,7 +54,13 @@ def is_trained(trial: Trial, subject: Subject, minutes: float) -> bool:
     )
 
 
-def trained(trial: Trial, subject: Subject, minutes: float, common: Common) -> Detector:
+def trained(
+    trial: Trial,
+    subject: Subject,
+    minutes: float,
+    common: Common,
+    dataset: Path | None = None,
+) -> Detector:
     """Train the trial's detector within a budget; a run that was cut short goes on."""
     with training_bar(minutes, common) as progress:
         path = train(
@@ -63,6 +70,7 @@ def trained(trial: Trial, subject: Subject, minutes: float, common: Common) -> D
             TrainingConfig(minutes=minutes),
             seed=common.seed,
             device=common.torch_device(),
+            dataset=dataset,
             progress=progress,
         )
     return Detector.read(path)

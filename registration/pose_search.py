@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from calibration import Rigid
+from drr.head_orientation import CAM_FROM_UPRIGHT
 
 from .head_model import HeadModel
 from .radiograph import Radiograph
@@ -15,8 +16,6 @@ AZIMUTHS_DEG = np.arange(0, 360, 20)
 TILTS_DEG = (-15, 15)
 KEPT = 4
 """Of the coarse poses, those that are refined to the end."""
-CAM_FROM_UPRIGHT = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])
-"""Rows: camera x, y, z in RAS axes for a head that is upright in the image and faces the source."""
 
 
 def searched_pose(radiographs: tuple[Radiograph, ...], model: HeadModel) -> RefinedPose:

@@ -1,13 +1,21 @@
 """`dualfluoro train detector`: the landmark network of one CT."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from ..options import DEFAULTS, Common, Minutes, TrialFolder
 from ..trial import load_trial
 
 
 def train_detector(
-    trial: TrialFolder, /, *, minutes: Minutes = 20.0, common: Common = DEFAULTS
+    trial: TrialFolder,
+    /,
+    *,
+    minutes: Minutes = 20.0,
+    from_dataset: Annotated[bool, Parameter(negative=())] = False,
+    common: Common = DEFAULTS,
 ) -> Path:
     """Train the detector on radiographs rendered on the fly; a run that was cut short goes on.
 
@@ -15,12 +23,17 @@ def train_detector(
     ----------
     minutes
         Bound of the training time, runs before included.
+    from_dataset
+        Train on the dataset/ that `synthesize` wrote, in place of radiographs rendered on the fly.
     """
     loaded = load_trial(trial)
+    dataset = loaded.folder / "dataset" if from_dataset else None
+    if dataset and not (dataset / "manifest.json").is_file():
+        raise FileNotFoundError(f"{dataset}: there is no data set; run `dualfluoro synthesize`")
     from ..subject import subject_of
     from ..trial_detector import trained
 
-    detector = trained(loaded, subject_of(loaded), minutes, common)
+    detector = trained(loaded, subject_of(loaded), minutes, common, dataset)
     error_mm = detector.card.accuracy["in_field_median_mm"]
     common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
     return loaded.detector

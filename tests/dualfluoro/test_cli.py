@@ -6,7 +6,8 @@ import pytest
 import dualfluoro
 from dualfluoro.cli import build_app, main
 
-COMMANDS = "demo new landmarks prepare detect track exposure evaluate view report train".split()
+COMMANDS = "demo new landmarks synthesize prepare detect track exposure evaluate view report train"
+COMMANDS = COMMANDS.split()
 
 
 @pytest.mark.parametrize("command", [*[[c] for c in COMMANDS], ["train", "detector"], []])

@@ -163,6 +163,25 @@ def test_prepare_trains_once_and_then_has_nothing_to_do(trial, monkeypatch, caps
     assert main(["prepare", str(trial), "--minutes", "0"]) == 2
 
 
+def test_a_data_set_is_made_and_trained_on(trial, monkeypatch, capsys):
+    import sys
+
+    from drr.dataset import read_dataset
+
+    monkeypatch.setattr(sys.modules["detector.train_detector"], "VALIDATION_VIEWS", 16)
+    tokens = ["train", "detector", str(trial), "--minutes", "0.01", "--from-dataset"]
+    assert main(tokens) == 1
+    assert "run `dualfluoro synthesize`" in capsys.readouterr().err
+    assert main(["synthesize", str(trial), "--count", "5", "--size", "64", "--quiet"]) == 0
+    radiographs = list(read_dataset(trial / "dataset"))
+    assert [r.view for r in radiographs] == ["A", "B", "A", "B", "A"]
+    assert all(max(r.image.shape) == 64 for r in radiographs)
+    assert main([*tokens, "--quiet"]) == 0
+    assert Detector.read(trial / "models" / "detector.safetensors").card.recipe["from_dataset"]
+    assert main(["synthesize", str(trial), "--count", "5", "--size", "96"]) == 1
+    assert "holds another data set, which differs in K, sizes_px" in capsys.readouterr().err
+
+
 def test_the_demo_gives_the_released_weights_the_fingerprint_of_its_ct(trial, tmp_path):
     from dualfluoro.stages.demo import install
 

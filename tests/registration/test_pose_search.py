@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from calibration import Rigid
+from drr.head_orientation import CAM_FROM_UPRIGHT
 from registration.frame_pose import Moment, Subject, TrackingConfig, locate
 from registration.head_model import Resolution, head_model
-from registration.pose_search import CAM_FROM_UPRIGHT, searched_pose
+from registration.pose_search import searched_pose
 from registration.radiograph import radiograph
 from registration.twist import distance_between
 
