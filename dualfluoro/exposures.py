@@ -78,6 +78,7 @@ def expose_trial(
             fields,
             trial.exposure.reference_distance_mm,
             kerma_of(trial, len(track)),
+            trial.time_offsets_s,
             progress,
         )
     return frames, skin_map, head

@@ -85,8 +85,16 @@ def track_trial(
     points_ct = None if detector is None else np.asarray(detector.points_ct, dtype=np.float64)
     head = TrackedHead(subject.head_model if refine else None, points_ct)
     with counted("tracking", len(moments), common) as progress:
+        trial = moments.trial
         track = track_frames(
-            moments.trial.rig, moments, head, times_s, start, TrackingConfig(), progress
+            trial.rig,
+            moments,
+            head,
+            times_s,
+            start,
+            TrackingConfig(),
+            trial.time_offsets_s,
+            progress,
         )
     return track, head.centre_ct
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .toml_table import TomlTable, line_of, nearest
+from .trial_rig import rig_of
 
 if TYPE_CHECKING:
     from calibration import Rig
 
 TABLES = ["subject", "rig", "view", "time", "models", "exposure"]
 INTENSITIES = ("transmission", "attenuation")
+LONGEST_OFFSET_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class View:
     frames: Path
     transmission: bool = True
     distorted: bool = False
+    time_offset_s: float = 0.0
+    """How much later than time_s the view is exposed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Trial:
     def __fspath__(self) -> str:
         """A loaded trial stands for its folder."""
         return str(self.folder)
+
+    @property
+    def time_offsets_s(self) -> tuple[float, ...]:
+        """How much later than time_s each view is exposed."""
+        return tuple(view.time_offset_s for view in self.views)
 
     @property
     def detector(self) -> Path:
@@ -99,7 +108,7 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
     landmarks = subject.get("landmarks", str)
     threshold = subject.get("skin_threshold_hu", float)
     views = _views(path, content)
-    rig, rig_files = _rig(_table(path, content, "rig"), folder, views)
+    rig, rig_files = rig_of(_table(path, content, "rig"), folder, views)
     time, models = _table(path, content, "time"), _table(path, content, "models")
     rate_hz, times = time.get("rate_hz", float), time.get("times", str)
     if rate_hz is not None and not 0 < rate_hz < float("inf"):
@@ -160,73 +169,21 @@ def _view(table: TomlTable) -> View:
             f"{table.where('intensity')} must be one of {', '.join(INTENSITIES)}; "
             f"found {intensity!r}"
         )
-    if table.get("time_offset_s", float):
+    offset_s = table.get("time_offset_s", float) or 0.0
+    if not abs(offset_s) <= LONGEST_OFFSET_S:
         raise ValueError(
-            f"{table.where('time_offset_s')}: views that are not simultaneous are not modelled "
-            "yet; 0 tracks them as if they were"
+            f"{table.where('time_offset_s')} must be within {LONGEST_OFFSET_S} s, "
+            f"found {offset_s}; it is in seconds, the view's shutter against time_s"
         )
     view = View(
         name=name,
         frames=table.path.parent / frames,
         transmission=intensity == "transmission",
         distorted=bool(table.get("distorted", bool)),
+        time_offset_s=offset_s,
     )
     table.finish()
     return view
-
-
-def _rig(table: TomlTable, folder: Path, views: tuple[View, ...]) -> tuple["Rig", tuple[Path, ...]]:
-    """The cameras of the views, in their order, and the files that they come from."""
-    from calibration import Rig
-
-    file, mayacam = table.get("file", str), table.get("mayacam", list)
-    unit = table.get("unit", str)
-    table.finish()
-    if (file is None) == (mayacam is None):
-        raise ValueError(
-            f'{table.where()} needs either file = "rig.json" or mayacam = ["cam1.txt", "cam2.txt"] '
-            'with unit = "mm" or "cm"'
-        )
-    if file is not None:
-        if unit is not None:
-            raise ValueError(f"{table.where('unit')} goes with mayacam; rig.json has its own unit")
-        files = (folder / file,)
-        rig = Rig.read(files[0])
-    else:
-        rig, files = _mayacam_rig(table, folder, mayacam or [], unit, views)
-    for view in views:
-        if view.name not in rig.names:
-            hint = nearest(view.name, list(rig.names))
-            raise ValueError(
-                f"{table.path}: view {view.name!r} is no camera of {files[0].name}{hint}"
-            )
-        if view.distorted and rig[view.name].distortion is None:
-            raise ValueError(
-                f"{table.path}: view {view.name!r} says distorted = true, but its camera in "
-                f"{files[0].name} has no distortion map; calibrate one, or undistort the frames"
-            )
-    return Rig(tuple(rig[view.name] for view in views)), files
-
-
-def _mayacam_rig(
-    table: TomlTable, folder: Path, mayacam: list, unit: str | None, views: tuple[View, ...]
-) -> tuple["Rig", tuple[Path, ...]]:
-    """MayaCam files hold no names: the first is the camera of the first view, and so on."""
-    from calibration import read_mayacam
-
-    if not all(isinstance(name, str) for name in mayacam) or len(mayacam) != len(views):
-        raise ValueError(
-            f"{table.where('mayacam')} must list one file for each of the {len(views)} views, "
-            f"found {mayacam!r}"
-        )
-    if unit not in ("mm", "cm"):
-        found = "there is none" if unit is None else f"found {unit!r}"
-        raise ValueError(
-            f'{table.where("mayacam")} needs unit = "mm" or unit = "cm" (a MayaCam file does not '
-            f"say; {found}): write the unit of the calibration object"
-        )
-    files = tuple(folder / name for name in mayacam)
-    return read_mayacam(files, unit=unit, names=[view.name for view in views]), files
 
 
 def _exposure(table: TomlTable, folder: Path, views: tuple[View, ...]) -> ExposureSettings:

@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from calibration import Rig
 from registration.track import Track
+from registration.velocities import velocities
+from registration.view_times import rig_in_motion
 
 from .expose import expose
 from .field import Field
@@ -39,6 +41,7 @@ def expose_track(
     fields: Sequence[Sequence[Field | None]] | None = None,
     reference_distance_mm: float | None = None,
     kerma_mGy: Sequence[Mapping[str, float]] | None = None,
+    time_offsets_s: Sequence[float] = (),
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[FrameExposure], SkinMap]:
     """The exposure of each frame, and what the skin received over all of them.
@@ -46,6 +49,8 @@ def expose_track(
     Args:
         fields: one sequence a frame, one field a view.
         kerma_mGy: one mapping a frame, by view, at the reference distance.
+        time_offsets_s: how much later than the pose each view is exposed; the head moves on as
+            the track does. Where that is unknown, the flag is `motion_unknown`.
         progress: called with the number of frames done.
     """
     for what, given in (("fields", fields), ("kerma_mGy", kerma_mGy)):
@@ -55,14 +60,21 @@ def expose_track(
     fields = [[None] * len(rig)] * len(track) if fields is None else fields
     kerma_mGy = [{}] * len(track) if kerma_mGy is None else kerma_mGy
 
+    moving = any(time_offsets_s)
+    velocity = velocities(track, head.center_ct) if moving else np.full((len(track), 6), np.nan)
+
     def exposed(i: int) -> FrameExposure:
         head_line = (int(track.frame[i]), float(track.time_s[i]), track.status[i])
         if track.status[i] == "lost":
             return FrameExposure(*head_line, None, tuple(ViewExposure(view=n) for n in rig.names))
         covariance = _covariance(track, i)
+        world_from_ct, seen_by = track.world_from_ct[i], rig
+        if known := bool(np.isfinite(velocity[i]).all()):
+            centre_world = (world_from_ct @ head.center_ct).numpy()
+            seen_by = rig_in_motion(rig, time_offsets_s, velocity[i], centre_world)
         views = expose(
-            track.world_from_ct[i],
-            rig,
+            world_from_ct,
+            seen_by,
             head.skin,
             head.skull_from_ct,
             fields[i],
@@ -72,6 +84,8 @@ def expose_track(
             head.center_ct,
             kerma_mGy[i],
         )
+        if moving and not known:
+            views = tuple(replace(v, flags=(*v.flags, "motion_unknown")) for v in views)
         return FrameExposure(*head_line, covariance, views)
 
     frames: list[FrameExposure] = []

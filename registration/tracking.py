@@ -9,11 +9,15 @@ from jaxtyping import Float
 from calibration import Rig, Rigid
 
 from .frame_pose import FramePose, Moment, Subject, TrackingConfig, locate
+from .smoother import smoothed
 from .track import Track, at_frames
 from .twist import distance_between, moved_rigid, twist_between
+from .view_times import moment_of, rig_in_motion
 
 REACH_FRAMES = 3
 """A good frame predicts others as far as this."""
+MOTION_PASSES = 3
+"""Passes over all frames in which views of different times are brought to one motion."""
 
 
 def track_frames(
@@ -23,6 +27,7 @@ def track_frames(
     time_s: Float[np.ndarray, "frame"],
     start: Track | None = None,
     config: TrackingConfig | None = None,
+    time_offsets_s: Sequence[float] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Track:
     """The track of a head over all moments; every frame has a row, lost ones too.
@@ -32,6 +37,8 @@ def track_frames(
 
     Args:
         start: poses to try first, as `--init` gives them; the detector is not needed then.
+        time_offsets_s: how much later than the frame's time each view is exposed; the poses are
+            of the frame's time. All at once, without it.
         progress: called with (frames done, of) after each frame.
 
     Raises:
@@ -45,10 +52,19 @@ def track_frames(
             "tracking needs the detector's landmarks or an initial track; neither given"
         )
     given = _given_poses(start, len(moments))
+    still = not any(time_offsets_s)
     found: list[FramePose | None] = [None] * len(moments)
+
+    def located(k: int, predictions: tuple[Rigid, ...], velocity: np.ndarray | None) -> FramePose:
+        if still or velocity is None or not predictions:
+            return locate(rig, moments[k], subject, predictions, config)
+        centre = (predictions[0] @ subject.centre_ct).numpy()
+        moved = rig_in_motion(rig, time_offsets_s, velocity, centre)
+        return locate(moved, moment_of(moments[k], moved), subject, predictions, config)
+
     for k in range(len(moments)):
-        predictions = _predictions(found, given, k, -1, subject)
-        found[k] = locate(rig, moments[k], subject, predictions, config)
+        velocity = None if still else _velocity(found, k, time_s, subject)
+        found[k] = located(k, _predictions(found, given, k, -1, subject), velocity)
         if progress is not None:
             progress(k + 1, len(moments))
     for k in reversed(range(len(moments) - 1)):
@@ -57,10 +73,39 @@ def track_frames(
             continue
         predictions = _predictions(found, [None] * len(moments), k, 1, subject)
         if predictions and subject.model is not None:
-            again = locate(rig, moments[k], subject, predictions, config)
+            again = located(k, predictions, None)
             found[k] = max(before, again, key=lambda pose: pose.trust)
     poses = [pose for pose in found if pose is not None]
+    if not still:
+        poses = _with_one_motion(rig, poses, time_s, subject, located, config)
     return _assembled(rig, _checked_in_time(poses, subject, config), time_s)
+
+
+def _with_one_motion(rig, poses, time_s, subject, located, config) -> list[FramePose]:
+    """The poses found anew with the velocities of the smoothed track."""
+    for _ in range(MOTION_PASSES):
+        track = _assembled(rig, poses, time_s)
+        if track.has_pose.sum() < 3:
+            return poses
+        motion = smoothed(track, subject.centre_ct)
+        poses = list(poses)
+        for place, k in enumerate(motion.row):
+            start = motion.world_from_ct[place]
+            poses[k] = located(int(k), (start,), motion.velocity[place])
+    return poses
+
+
+def _velocity(found, k: int, time_s: np.ndarray, subject: Subject) -> np.ndarray | None:
+    """The head's velocity by the last two good frames, where they are near."""
+    good = [
+        n
+        for n in range(k - 1, max(k - 1 - REACH_FRAMES, -1), -1)
+        if found[n] is not None and found[n].status != "lost"
+    ]
+    if len(good) < 2 or not time_s[good[0]] > time_s[good[1]]:
+        return None
+    near, far = (found[n].world_from_ct for n in good[:2])
+    return twist_between(far, near, subject.centre_ct) / (time_s[good[0]] - time_s[good[1]])
 
 
 def _given_poses(start: Track | None, frames: int) -> list[Rigid | None]:

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -138,3 +139,27 @@ def test_memory_of_the_patches_is_given_back(head, rig):
 def test_fields_for_the_wrong_number_of_frames_are_refused(head, rig):
     with pytest.raises(ValueError, match="fields are for 1 frames, the track has 3"):
         expose_track(three_frames(), rig, head, [[None, None]])
+
+
+def entry_of(view):
+    return view.entry_x_mm, view.entry_y_mm, view.entry_z_mm
+
+
+def test_a_view_exposed_later_sees_the_head_moved_on(head, rig):
+    """10 deg in 0.1 s: after 0.04 s it has turned by 4 deg more."""
+    track = three_frames(lost=())
+    offsets = [0.0] * (len(rig) - 1) + [0.04]
+    frames, _ = expose_track(track, rig, head, time_offsets_s=offsets)
+    twist = np.array([0, 0, 0, 0, 0, np.radians(14.0)])
+    later = expose(Rigid.exp(twist), rig, head.skin, head.skull_from_ct)
+    now = expose(track.world_from_ct[1], rig, head.skin, head.skull_from_ct)
+    for place, expected in ((0, now[0]), (-1, later[-1])):
+        found = frames[1].views[place]
+        assert entry_of(found) == pytest.approx(entry_of(expected), abs=1e-6)
+        assert found.ssd_mm == pytest.approx(expected.ssd_mm, abs=1e-6)
+    assert math.dist(entry_of(now[-1]), entry_of(later[-1])) > 1
+
+
+def test_a_frame_alone_has_no_known_motion(head, rig):
+    frames, _ = expose_track(three_frames(lost=(1, 2)), rig, head, time_offsets_s=[0.01] * len(rig))
+    assert all("motion_unknown" in view.flags for view in frames[0].views)

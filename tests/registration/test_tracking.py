@@ -112,3 +112,33 @@ def test_tracking_needs_a_start(moments, small_rig, model):
         track_frames(small_rig, moments, Subject(model, None), np.arange(FRAMES) / 30)
     with pytest.raises(ValueError, match="3 times for 4 frames"):
         track_frames(small_rig, moments, Subject(model, None), np.arange(3) / 30)
+
+
+def test_views_of_different_times_share_one_motion(small_rig, skull_points, moments):
+    rate_hz, offset_s, frames, sd_px = 30.0, 0.02, 12, 0.02
+    rng = np.random.default_rng(0)
+    time_s = np.arange(frames) / rate_hz
+
+    def pose_at(seconds):
+        step = (
+            np.array([90, 60, 0, 0.3, 1.5, 0]) * seconds + 20 * np.sin(5 * seconds) * np.eye(6)[2]
+        )
+        return moved_rigid(truth_track().world_from_ct[0], step, CENTRE)
+
+    seen = []
+    for now in time_s:
+        at = [pose_at(now), pose_at(now + offset_s)]
+        uv = [c.project(p @ skull_points).numpy() for c, p in zip(small_rig, at, strict=True)]
+        uv = np.stack(uv)[:, None] + sd_px * rng.normal(size=(2, 1, len(skull_points), 2))
+        seen.append(Moment(moments[0].radiographs, uv, np.full(uv.shape[:3], sd_px)))
+    poses = [pose_at(now) for now in time_s]
+    stacked = Rigid(np.stack([p.R for p in poses]), np.stack([p.t for p in poses]))
+    truth = track_of_poses(stacked, time_s)
+    subject = Subject(None, skull_points)
+    errors = []
+    for offsets in ((0.0, offset_s), ()):
+        track = track_frames(small_rig, seen, subject, time_s, time_offsets_s=offsets)
+        errors.append(evaluate(track, truth, skull_points))
+    one_motion, as_if_at_once = errors
+    assert as_if_at_once["translation_mm"]["median"] > 1
+    assert one_motion["translation_mm"]["max"] < 0.2 and one_motion["rotation_deg"]["max"] < 0.15
