@@ -1,7 +1,7 @@
 """Make a trial from a head CT with a projector that is not ours: ITK-RTK's Joseph filter.
 
     python benchmarks/make_trial.py CT.nii.gz OUT [--frames 24] [--seed 0] [--facing-deg 0]
-                                    [--motion walking|neck]
+                                    [--motion walking|neck|collimated] [--lag 0.05] [--bits 12]
 
 Nothing of `dualfluoro` is imported: geometry is NumPy and SciPy, projection is RTK, files are
 SimpleITK and OpenCV. Two views 60 deg apart, SID 1100 mm, SOD 750 mm, a 300 mm round field on
@@ -111,21 +111,40 @@ def project(attenuation: itk.Image, camera: dict, world_from_ct: np.ndarray) -> 
     return itk.array_from_image(projector.GetOutput())[0].copy()
 
 
-def film(line_integrals: np.ndarray, rng: np.random.Generator, look: dict) -> np.ndarray:
-    """A 16-bit radiograph: scatter, blur, quanta, gamma, a round field; nothing of `drr`."""
-    primary = np.exp(-line_integrals * look["hardness"])
+def blades(frame: int, frames: int, look: dict) -> np.ndarray:
+    """Share of the beam that passes two pairs of moving blades, 45 to 75 % of the field wide."""
+    phase = look["blade_phase"] + 2 * np.pi * frame / frames
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    passed = np.ones((SIZE, SIZE))
+    for place, at in enumerate((columns, rows)):
+        half = look["radius_px"] * (0.6 + 0.15 * np.sin(phase[place]))
+        centre = look["centre"][place] + 0.25 * look["radius_px"] * np.sin(phase[2 + place])
+        passed *= np.clip((half - abs(at - centre)) / 3 + 0.5, 0, 1)
+    return passed
+
+
+def film(
+    line_integrals: np.ndarray, passed: np.ndarray, rng: np.random.Generator, look: dict
+) -> np.ndarray:
+    """A radiograph in [0, 1]: scatter, blur, quanta, gamma, a round field; nothing of `drr`."""
+    primary = np.exp(-line_integrals * look["hardness"]) * passed
     scatter = cv2.GaussianBlur(primary * line_integrals, (0, 0), 60)  # interactions, spread wide
-    ratio = np.median((scatter / primary)[line_integrals > 1])
+    ratio = np.median((scatter / primary)[(line_integrals > 1) & (passed > 0.9)])
     blurred = cv2.GaussianBlur(primary + look["spr"] / ratio * scatter, (0, 0), look["blur_px"])
     signal = rng.poisson(blurred * look["photons"]) / look["photons"]
     rows, columns = np.mgrid[:SIZE, :SIZE]
     radius = np.hypot(rows - look["centre"][1], columns - look["centre"][0])
     field = np.clip((look["radius_px"] - radius) / 3 + 0.5, 0, 1)
     vignette = 1 - 0.15 * (radius / look["radius_px"]) ** 2
-    signal = signal / np.quantile(signal[field > 0.9], 0.98)
+    signal = signal / np.quantile(signal[(field > 0.9) & (passed > 0.9)], 0.98)
     image = (0.9 * np.clip(signal * vignette, 0, 1.1) ** look["gamma"]) * field
-    image = image + 0.02 + rng.normal(0, 0.003, image.shape)
-    return np.round(np.clip(image, 0, 1) * 65535).astype(np.uint16)
+    return image + 0.02 + rng.normal(0, 0.003, image.shape)
+
+
+def stored(image: np.ndarray, bits: int) -> np.ndarray:
+    """Grey values of so many bits, in the highest bits of a 16-bit image."""
+    steps = 2**bits - 1
+    return np.round(np.round(np.clip(image, 0, 1) * steps) * (65535 / steps)).astype(np.uint16)
 
 
 def draw_look(rng: np.random.Generator) -> dict:
@@ -138,6 +157,7 @@ def draw_look(rng: np.random.Generator) -> dict:
         "gamma": rng.uniform(0.45, 0.7),
         "centre": (SIZE - 1) / 2 + rng.uniform(-5, 5, 2),
         "radius_px": FIELD_MM / PIXEL_MM / 2 - 3,
+        "blade_phase": rng.uniform(0, 2 * np.pi, 4),
     }
 
 
@@ -151,7 +171,9 @@ def main() -> None:
     parser.add_argument(
         "--facing-deg", type=float, default=0.0, help="0: towards the middle of the sources"
     )
-    parser.add_argument("--motion", choices=["walking", "neck"], default="walking")
+    parser.add_argument("--motion", choices=["walking", "neck", "collimated"], default="walking")
+    parser.add_argument("--lag", type=float, default=0.0, help="share of a frame left in the next")
+    parser.add_argument("--bits", type=int, default=16, choices=[8, 12, 16])
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
     attenuation, centroid_ras = read_head(args.ct)
@@ -159,6 +181,7 @@ def main() -> None:
     euler_deg, shift_mm = motion(args.motion, args.frames, rng)
     looks = {camera["name"]: draw_look(rng) for camera in cameras}
     args.out.mkdir(parents=True, exist_ok=True)
+    last: dict[str, np.ndarray] = {}
     rows = ["frame,time_s,status,x_mm,y_mm,z_mm,qw,qx,qy,qz"]
     for frame in range(args.frames):
         turn = Rotation.from_euler("ZXY", euler_deg[frame] + [args.facing_deg, 0, 0], degrees=True)
@@ -170,10 +193,17 @@ def main() -> None:
         numbers = ",".join(f"{x:.9f}" for x in [*world_from_ct[:3, 3], *q])
         rows.append(f"{frame},{frame / 30:.6f},ok,{numbers}")
         for camera in cameras:
-            image = film(project(attenuation, camera, world_from_ct), rng, looks[camera["name"]])
+            look = looks[camera["name"]]
+            passed = np.ones((SIZE, SIZE))
+            if args.motion == "collimated":
+                passed = blades(frame, args.frames, look)
+            image = film(project(attenuation, camera, world_from_ct), passed, rng, look)
+            image = last[camera["name"]] = image + args.lag * (
+                last.get(camera["name"], image) - image
+            )
             folder = args.out / camera["name"]
             folder.mkdir(exist_ok=True)
-            cv2.imwrite(str(folder / f"{frame:04d}.png"), image)
+            cv2.imwrite(str(folder / f"{frame:04d}.png"), stored(image, args.bits))
     (args.out / "truth.csv").write_text("\n".join(rows) + "\n")
     rig = {"format": "dualfluoro-rig", "version": 1, "unit": "mm", "cameras": cameras}
     (args.out / "rig.json").write_text(json.dumps(rig, indent=1))

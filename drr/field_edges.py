@@ -58,11 +58,11 @@ class Edge:
         return Edge(self.centre, 0.0, self.offset * scale + shift * float(self.centre.sum()))
 
 
-def edge_points(image: np.ndarray) -> np.ndarray:
+def edge_points(image: np.ndarray, clear: float = 6.0) -> np.ndarray:
     """Points (n, 2) px where scans from the four sides first step up from a quiet border."""
     low, high = np.percentile(image, [1, 98])
     noise = np.median(np.abs(cv2.Laplacian(image, cv2.CV_32F))) / 2
-    threshold = max(6 * float(noise), 0.05 * float(high - low), 1e-12)
+    threshold = max(clear * float(noise), 0.05 * float(high - low), 1e-12)
     found = []
     for transposed in (False, True):
         for flipped in (False, True):
@@ -159,8 +159,10 @@ def _best_circle(
     return 0.9 * float(scores[best]), Edge(centres[best].astype(float), float(radii[best]))
 
 
-def refined(edges: list[Edge], frame: np.ndarray, step_px: float) -> tuple[list[Edge], float]:
-    """Edges fitted to the half-signal points of the full frame, and the share of it that shows.
+def refined(edges: list[Edge], frame: np.ndarray, step_px: float) -> tuple[list[Edge], np.ndarray]:
+    """Edges fitted to the half-signal points of the full frame, and how much of each shows.
+
+    The second is (edge, 2): places along the outline where the edge shows, and all of them.
 
     Args:
         step_px: what a pixel of the search was.
@@ -168,7 +170,7 @@ def refined(edges: list[Edge], frame: np.ndarray, step_px: float) -> tuple[list[
     height, width = frame.shape
     noise = np.median(np.abs(np.diff(frame[::4, ::4], axis=1)))
     smooth = cv2.GaussianBlur(frame, (0, 0), max(0.6 * step_px, 0.5))
-    shown, asked, better = 0, 0, []
+    shown, better = [], []
     for edge in edges:
         start = edge.region(width + height)
         points = _along(np.vstack([start, start[:1]]), 1.5 * step_px)
@@ -181,10 +183,10 @@ def refined(edges: list[Edge], frame: np.ndarray, step_px: float) -> tuple[list[
             continue  # an edge that only touches the frame's border
         half, clear = _half_signal(edge, points, smooth, step_px, 2 * float(noise))
         fitted = _fitted(edge, half[clear])
-        asked += len(points)
-        shown += np.count_nonzero(np.abs(fitted.outside(half[clear])) < 1.5 * step_px)
+        on = np.count_nonzero(np.abs(fitted.outside(half[clear])) < 1.5 * step_px)
+        shown.append((on, len(points)))
         better.append(fitted)
-    return better, shown / max(asked, 1)
+    return better, np.array(shown, np.int64).reshape(-1, 2)
 
 
 def _along(outline: np.ndarray, step_px: float) -> np.ndarray:

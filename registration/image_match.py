@@ -19,6 +19,9 @@ FLOOR_SHARE = 0.5
 """Local contrast below this share of the typical one fades: there noise is louder than bone."""
 RIGID_MM, LOOSE_MM = 4.0, 6.0
 """Rays through this much cranium count in full; through this much of what is loose, not at all."""
+MOST_NOISE = 0.7
+"""Share of a frame's variance that may be noise; beyond it nothing is believed."""
+ROUGHNESS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 BLOCK_PX = 12
 """Side of the blocks of pixels whose errors are taken as independent of each other."""
 
@@ -103,16 +106,38 @@ def compare(
         right=gradients.sum(1),
         scatter=gradients @ gradients.T,
         blocks=int(np.count_nonzero(np.abs(gradients).sum(0))),
-        similarity=correlation(view.normalised, normalised, view.weight),
+        similarity=noiseless_correlation(view.normalised, normalised, view.weight),
     )
 
 
-def correlation(
-    a: Float[np.ndarray, "h w"], b: Float[np.ndarray, "h w"], weight: Float[np.ndarray, "h w"]
+def noiseless_correlation(
+    frame: Float[np.ndarray, "h w"],
+    model: Float[np.ndarray, "h w"],
+    weight: Float[np.ndarray, "h w"],
 ) -> float:
-    """Weighted correlation of two locally normalised images, 0 where nothing counts."""
-    ab, aa, bb = (float((weight * x * y).sum()) for x, y in ((a, b), (a, a), (b, b)))
-    return ab / np.sqrt(aa * bb) if aa * bb > 0 else 0.0
+    """Weighted correlation of two locally normalised images, were the frame free of noise.
+
+    The variance of the frame's noise is taken off its own; at most `MOST_NOISE` of it. 0 where
+    nothing counts.
+    """
+    ab, aa, bb = (
+        float((weight * x * y).sum()) for x, y in ((frame, model), (frame, frame), (model, model))
+    )
+    noise = _noise_variance(frame, weight) - _noise_variance(model, weight) * min(
+        aa / max(bb, 1e-12), 1
+    )
+    aa -= float(np.clip(noise * float(weight.sum()), 0, MOST_NOISE * aa))
+    return min(ab / np.sqrt(aa * bb), 1.0) if aa * bb > 0 else 0.0
+
+
+def _noise_variance(image: Float[np.ndarray, "h w"], weight: Float[np.ndarray, "h w"]) -> float:
+    """Variance of white noise by the mask that no plane or parabola gets through.
+
+    Immerkaer 1996, doi 10.1006/cviu.1996.0060, eq. 2.
+    """
+    rough = cv2.filter2D(image, -1, ROUGHNESS, borderType=cv2.BORDER_REPLICATE)
+    total = float(weight.sum())
+    return float((weight * rough * rough).sum()) / (36 * total) if total > 0 else 0.0
 
 
 def _cam_twist(camera: Camera, centre_world: np.ndarray) -> np.ndarray:

@@ -111,3 +111,28 @@ def test_real_round_fields_are_found():
         assert found.source == "detected", path.name
         area = shapely.Polygon(found.polygon_px).area
         assert 0.74 < area / 1024**2 < 0.80  # the round field fills the square frame: pi / 4
+
+
+@pytest.mark.parametrize("left", [0.0, 0.3, 0.5])
+def test_blades_within_a_circle_that_scatter_shows_are_found(left):
+    """Between blades and circle a share of the signal is left, and fades outward."""
+    size, noise = 512, np.random.default_rng(0).normal(0, 0.004, (512, 512))
+    v, u = np.mgrid[:size, :size].astype(float)
+    circle = np.clip((245 - np.hypot(u - 255, v - 257)) / 3 + 0.5, 0, 1)
+    inside = np.ones((size, size))
+    for at, low, high in ((u, 140.0, 390.0), (v, 100.0, 330.0)):
+        inside *= np.clip((at - low) / 3 + 0.5, 0, 1) * np.clip((high - at) / 3 + 0.5, 0, 1)
+    distance = np.maximum(np.maximum(140 - u, u - 390), np.maximum(100 - v, v - 330)).clip(0)
+    anatomy = 0.6 + 0.2 * np.sin(u / 23) * np.cos(v / 31)
+    image = circle * anatomy * (inside + (1 - inside) * left * np.exp(-distance / 150)) + noise
+    found = find_field(image.astype(np.float32))
+    low, high = found.polygon_px.min(0), found.polygon_px.max(0)
+    np.testing.assert_allclose([*low, *high], [140, 100, 390, 330], atol=2.0)
+
+
+def test_a_head_within_a_circle_is_not_taken_for_a_blade():
+    v, u = np.mgrid[:512, :512].astype(float)
+    circle = np.clip((245 - np.hypot(u - 255, v - 257)) / 3 + 0.5, 0, 1)
+    head = 0.9 - 0.6 * np.clip(1.2 - np.hypot((u - 300) / 190, (v - 400) / 260) ** 4, 0, 1)
+    found = find_field((circle * head).astype(np.float32))
+    assert shapely.Polygon(found.polygon_px).area == pytest.approx(np.pi * 245**2, rel=0.01)
