@@ -7,6 +7,7 @@ from .hypotheses import ChosenPose, solve_ambiguous_pose
 from .pose_solve import PoseEstimate, solve_pose
 from .radiograph import Radiograph, radiograph
 from .refine_pose import RefinedPose, refine_pose
+from .smoother import Motion, smoothed, smoothed_track
 from .track import Track, at_frames, track_of_poses
 from .track_file import read_track, write_track, write_truth
 from .tracking import track_frames
@@ -17,6 +18,7 @@ __all__ = [
     "FramePose",
     "HeadModel",
     "Moment",
+    "Motion",
     "PoseEstimate",
     "Radiograph",
     "RefinedPose",
@@ -34,6 +36,8 @@ __all__ = [
     "read_track",
     "refine_pose",
     "sd_of",
+    "smoothed",
+    "smoothed_track",
     "solve_ambiguous_pose",
     "solve_pose",
     "track_frames",

@@ -7,7 +7,7 @@ velocities of all frames are found together by Gauss-Newton, each measured pose 
 own 6x6 covariance; no Euler angles, and no rotation vector longer than the step between frames.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -86,6 +86,23 @@ def smoothed(track: Track, centre_ct: Float[np.ndarray, "3"]) -> Motion:
     R = np.stack([pose.R.numpy() for pose in poses])
     t = np.stack([pose.t.numpy() for pose in poses])
     return Motion(row, time_s, Rigid(R, t), velocity, blocks, centre_ct, roughness)
+
+
+def smoothed_track(track: Track, centre_ct: Float[np.ndarray, "3"]) -> Track:
+    """The track with its poses, deviations and covariances smoothed; all else as it was."""
+    motion = smoothed(track, centre_ct)
+    R, t = track.world_from_ct.R.clone(), track.world_from_ct.t.clone()
+    R[motion.row], t[motion.row] = motion.world_from_ct.R, motion.world_from_ct.t
+    covariance = track.covariance.copy()
+    covariance[motion.row] = motion.covariance[:, :6, :6]
+    sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).reshape(len(track), 2, 3).sum(-1))
+    return replace(
+        track,
+        world_from_ct=Rigid(R, t),
+        covariance=covariance,
+        sd_translation_mm=sd[:, 0],
+        sd_rotation_deg=np.degrees(sd[:, 1]),
+    )
 
 
 def _normal_equations(poses, velocity, measured, information, prior, time_s, centre_ct):

@@ -1,9 +1,13 @@
 """`dualfluoro track`: the head's pose in every frame, and the exposure that follows from it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..options import DEFAULTS, Common, TrialFolder
 from ..trial import load_trial
+
+if TYPE_CHECKING:
+    from registration import Track
 
 
 def track(
@@ -17,6 +21,8 @@ def track(
     common: Common = DEFAULTS,
 ):
     """Find the pose in every frame; write track.csv, exposure.csv, exposure.json, report.html.
+
+    `smoothed.csv` holds the same poses on one continuous motion, where three frames have a pose.
 
     Parameters
     ----------
@@ -54,6 +60,7 @@ def track(
     folder = loaded.folder if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     found.write(folder / "track.csv")
+    _write_smoothed(found, center_ct, folder / "smoothed.csv")
     fields = [moments.fields_of(frame) for frame in range(len(found))]
     frames, _, head = expose_trial(loaded, subject, found, fields, center_ct, common)
     write_exposures(folder, loaded, frames, head, folder / "track.csv")
@@ -66,3 +73,16 @@ def track(
         )
     common.say(f"{len(found)} frames: {counts}; wrote track.csv and report.html in {folder}")
     return found
+
+
+def _write_smoothed(found: "Track", center_ct, path: Path) -> None:
+    """The smoothed track, or none where it cannot be smoothed; never one of an earlier run."""
+    import numpy as np
+
+    from registration import smoothed_track
+
+    known = found.has_pose
+    if known.sum() >= 3 and np.isfinite(found.covariance[known]).all():
+        smoothed_track(found, center_ct).write(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -31,6 +31,9 @@ def test_track_writes_all_of_its_files_close_to_the_truth(tracked_trial, capsys)
     assert header[:3] == ["frame", "time_s", "status"] and header[-1] == "flags"
     table = rows_of(folder / "exposure.csv")
     assert tuple(table[0]) == COLUMNS and len(table) == 1 + 2 * FRAMES
+    raw, smooth = (Track.read(folder / f"{name}.csv") for name in ("track", "smoothed"))
+    assert raw.status == smooth.status
+    assert 0 < abs(raw.world_from_ct.t - smooth.world_from_ct.t).max() < 1
     content = json.loads((folder / "exposure.json").read_text())
     assert len(content["rows"]) == 2 * FRAMES
     assert str(folder) not in json.dumps(content)

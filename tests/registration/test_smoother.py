@@ -7,7 +7,7 @@ import torch
 
 from calibration import Rigid
 from registration.block_tridiagonal import solved
-from registration.smoother import smoothed
+from registration.smoother import smoothed, smoothed_track
 from registration.track import track_of_poses
 from registration.twist import moved_rigid, twist_between
 
@@ -146,3 +146,19 @@ def test_what_cannot_be_smoothed_is_refused():
         smoothed(replace(track, time_s=np.zeros(5)), CENTRE)
     with pytest.raises(ValueError, match="needs the covariance"):
         smoothed(replace(track, covariance=np.full((5, 6, 6), np.nan)), CENTRE)
+
+
+def test_a_smoothed_track_keeps_what_is_not_a_pose():
+    time_s = np.arange(50) / 30
+    poses = nodding(time_s)
+    track = measured(poses, time_s, np.random.default_rng(0))
+    track = replace(track, status=("lost", *["ok"] * 48, "doubtful"))
+    after = smoothed_track(track, CENTRE)
+    assert after.status == track.status and (after.frame == track.frame).all()
+    kept = track.has_pose
+    off = twist_between(rigids(poses), after.world_from_ct, CENTRE)[kept]
+    before = twist_between(rigids(poses), track.world_from_ct, CENTRE)[kept]
+    assert np.mean(off**2) < 0.8 * np.mean(before**2)
+    expected = np.sqrt(np.trace(after.covariance[20, :3, :3]))
+    assert after.sd_translation_mm[20] == pytest.approx(expected)
+    assert after.sd_translation_mm[20] < np.linalg.norm(SD[:3])
