@@ -1,5 +1,6 @@
 """From a CT and its landmarks to a detector: training, then calibration on views not trained on."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from drr.material_model import material_model
 from drr.projector import Projector
 from drr.volume import Volume
 
@@ -33,6 +35,7 @@ def train_detector(
     seed: int = 0,
     device: str = "cpu",
     dataset: Path | None = None,
+    vessels: Sequence[Projector] = (),
     progress: Progress | None = None,
 ) -> Path:
     """Train on radiographs of the volume and write `folder/detector.safetensors` with its card.
@@ -41,6 +44,7 @@ def train_detector(
         volume: the head's CT, without the couch.
         landmarks: ct, mm, by name: on the rigid skull.
         folder: also holds the checkpoint and `training.csv`; a run that was cut short goes on.
+        vessels: trees of `drr.material_model.vessel_projectors`, filled in a share of the views.
         dataset: folder of a data set to train on, in place of radiographs rendered on the fly.
 
     Raises:
@@ -51,9 +55,9 @@ def train_detector(
     config = config or TrainingConfig()
     points_ct = np.array(list(landmarks.values()), dtype=np.float64)
     shape = shape or Shape(len(points_ct))
-    projector = Projector(volume.resampled(TRAINING_GRID_MM))
+    head = material_model(volume.resampled(TRAINING_GRID_MM), vessels)
     network = train_network(
-        projector,
+        head,
         points_ct,
         folder,
         config,
@@ -63,7 +67,7 @@ def train_detector(
         dataset=dataset,
         progress=progress,
     )
-    fresh = view_sequence(projector, points_ct, config.views, seed=seed + 1_000_003, looks_each=1)
+    fresh = view_sequence(head, points_ct, config.views, seed=seed + 1_000_003, looks_each=1)
     sd_factor, accuracy = measured(network, list(islice(fresh, VALIDATION_VIEWS)), device)
     card = Card(
         landmarks={name: [float(x) for x in point] for name, point in landmarks.items()},

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drr.dataset import read_manifest
-from drr.projector import Projector
+from drr.material_model import MaterialModel
 
 from .ahead import Ahead
 from .dataset_views import dataset_views
@@ -100,7 +100,7 @@ class _Run:
 
 
 def train_network(
-    projector: Projector | None,
+    head: MaterialModel | None,
     points_ct: Float[np.ndarray, "landmark 3"],
     folder: Path,
     config: TrainingConfig,
@@ -113,7 +113,7 @@ def train_network(
 ) -> LandmarkNetwork:
     """The averaged network after the budget; goes on from the checkpoint in `folder`, if it fits.
 
-    The views are read from a data set on disk, or rendered on the fly by the projector.
+    The views are read from a data set on disk, or rendered on the fly from the head.
 
     A checkpoint of the same head, settings and seed is continued, one of others is replaced; the
     budget may have grown. Interrupted by a signal, the state is saved before the exception goes on.
@@ -126,13 +126,13 @@ def train_network(
         run.restore(state)
     log = TrainingLog(folder / "training.csv", fresh=run.step == 0)
     start = run.step * config.batch
-    if projector is not None and dataset is None:
+    if head is not None and dataset is None:
         looks = {"seed": seed, "start": start, "looks_each": config.looks_each}
-        views = view_sequence(projector, points_ct, config.views, **looks)
+        views = view_sequence(head, points_ct, config.views, **looks)
     elif dataset is not None:
         views = dataset_views(dataset, points_ct, seed, start)
     else:
-        raise ValueError("training takes a projector, or a data set")
+        raise ValueError("training takes a head to render, or a data set")
     with Ahead(views, limit=4 * config.batch) as ahead, _stopped_by_sigterm():
         try:
             _train(run, ahead, config, device, checkpoint, key, log, progress)

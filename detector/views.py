@@ -16,7 +16,7 @@ from drr.collimation import Collimation, random_collimation
 from drr.film import film
 from drr.fluoroscope import Fluoroscope
 from drr.head_orientation import draw_orientation
-from drr.projector import Projector
+from drr.material_model import MaterialModel, draw_contrast, render_materials
 
 from .network_input import INPUT_PX, MARGIN, Window, field_mask, planes_of, with_facing
 
@@ -50,9 +50,9 @@ class ViewRange:
 
 
 class Radiograph(NamedTuple):
-    """Line integrals (128, 128) of a network window, and the labels that belong to it."""
+    """Line integrals of the materials in a network window, and the labels that belong to it."""
 
-    line_integrals: Float[np.ndarray, "128 128"]
+    line_integrals: Float[np.ndarray, "material 128 128"]
     uv: Float[np.ndarray, "landmark 2"]
     mm_per_px: float
     toward_source: float
@@ -71,7 +71,7 @@ class View(NamedTuple):
 
 
 def draw_radiograph(
-    projector: Projector,
+    head: MaterialModel,
     points_ct: Float[np.ndarray, "landmark 3"],
     rng: np.random.Generator,
     views: ViewRange,
@@ -97,7 +97,8 @@ def draw_radiograph(
         np.array([(INPUT_PX - 1) / 2, (INPUT_PX - 1) / 2]) - [cx, cy]
     ) * mm_per_px
     K = np.array([[f, 0, cx], [0, f, cy], [0, 0, 1]])
-    line_integrals = projector.render(K, INPUT_PX, INPUT_PX, cam_from_ct).numpy()
+    contrast = draw_contrast(head, rng)
+    line_integrals = render_materials(head, K, INPUT_PX, INPUT_PX, cam_from_ct, contrast).numpy()
     points_cam = points_ct @ R.T + cam_from_ct[:3, 3]
     uv = points_cam[:, :2] / points_cam[:, 2:] * f + [cx, cy]
     toward_source = float(-R[2, 1])
@@ -132,7 +133,7 @@ def look_at(radiograph: Radiograph, rng: np.random.Generator) -> View:
 
 
 def view_sequence(
-    projector: Projector,
+    head: MaterialModel,
     points_ct: Float[np.ndarray, "landmark 3"],
     views: ViewRange,
     *,
@@ -152,7 +153,7 @@ def view_sequence(
         for n in range(block):
             rng = np.random.default_rng((seed, 0, number, n))
             hard = bool(rng.random() < hard_share)
-            drawn.append(draw_radiograph(projector, points_ct, rng, views, hard))
+            drawn.append(draw_radiograph(head, points_ct, rng, views, hard))
         order = np.random.default_rng((seed, 1, number)).permutation(block * looks_each)
         for place in range(max(start - first, 0), len(order)):
             rng = np.random.default_rng((seed, 2, first + place))

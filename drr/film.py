@@ -1,85 +1,111 @@
 """Film: from line integrals to the image that a fluoroscope stores."""
 
+from collections.abc import Iterable
+from functools import lru_cache
+from random import Random
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .blur import blurred
 from .fluoroscope import Fluoroscope
+from .image_distortion import distorted
+from .lag import with_lag
+from .overlay import with_metal
+from .scatter import scatter, with_glare
+from .transmission import looked_up
 
-METAL_PER_PX = 1.5  # line integral of an overlaid wire or bead, for each px of its thickness
+Image = Float[np.ndarray, "height width"]
+Mask = Float[np.ndarray, "..."] | Bool[np.ndarray, "..."]
+
+
+class Exposure(NamedTuple):
+    """The signal without noise, over the typical signal, and the field in the frame."""
+
+    signal: Float[np.ndarray, "height width"]
+    mask: Float[np.ndarray, "height width"]
 
 
 def film(
     line_integrals: Float[np.ndarray | Tensor, "..."],
     fluoroscope: Fluoroscope,
-    field_mask: Float[np.ndarray, "..."] | Bool[np.ndarray, "..."] | None,
+    field_mask: Mask | None,
     rng: np.random.Generator,
-) -> Float[np.ndarray, "height width"]:
+) -> Image:
     """The stored image, float32 in [0, 1], transmission: brighter means more x-rays.
 
     Args:
-        line_integrals: (height, width), dimensionless, as `render` gives them.
+        line_integrals: dimensionless, as `render` gives them with mu_water_per_mm = 0.02; either
+            (height, width), all of it hardening the beam as water does, or (material, height,
+            width), images of 1 to 4 of MATERIALS in their order, which add up to the former.
         field_mask: (height, width), share of the beam that passes the collimator; None is all.
         rng: the noise of this frame; fixed patterns come from the fluoroscope's own seed.
+
+    Raises:
+        ValueError: the shapes are not these, a line integral is not finite, or the fluoroscope's
+            beam is none.
     """
+    exposure = expose(line_integrals, fluoroscope, field_mask)
+    return stored(read_out(exposure.signal, fluoroscope, rng), exposure.mask, fluoroscope)
+
+
+def film_sequence(
+    line_integrals: Iterable[Float[np.ndarray | Tensor, "..."]],
+    fluoroscope: Fluoroscope,
+    field_mask: Mask | None,
+    rng: np.random.Generator,
+) -> list[Image]:
+    """The frames of a film, each with what the detector kept of those before; see `film`."""
+    exposures = [expose(frame, fluoroscope, field_mask) for frame in line_integrals]
+    read = (read_out(exposure.signal, fluoroscope, rng) for exposure in exposures)
+    lagging = with_lag(read, fluoroscope)
+    return [stored(s, e.mask, fluoroscope) for s, e in zip(lagging, exposures, strict=True)]
+
+
+def expose(
+    line_integrals: Float[np.ndarray | Tensor, "..."],
+    fluoroscope: Fluoroscope,
+    field_mask: Mask | None,
+) -> Exposure:
+    """What falls on the detector: primary, scatter, glare, distortion and the fixed gain."""
     f = fluoroscope
-    thickness = np.asarray(line_integrals, dtype=np.float32)
-    height, width = thickness.shape
-    mask = np.ones_like(thickness) if field_mask is None else field_mask.astype(np.float32)
+    images = _checked_images(np.asarray(line_integrals))
+    height, width = images.shape[1:]
+    mask = np.ones((height, width), np.float32) if field_mask is None else field_mask
     if mask.shape != (height, width):
         raise ValueError(
             f"field_mask is {mask.shape}, expected the line integrals' {(height, width)}"
         )
-    primary = transmission(thickness + metal(f, width, height), f) * mask
-    primary = _blurred(primary, f.focal_blur_sd_px)
-    signal = with_glare(with_scatter(primary, mask, f), f)
-    signal *= fixed_gain(f, width, height)
-    signal /= typical_signal(signal, mask)
-    signal = _blurred(with_noise(signal, f, rng), f.detector_blur_sd_px)
-    shown = displayed(signal, f)
-    if f.blanked:
+    mask = mask.astype(np.float32, copy=False)
+    images = images * np.float32(f.attenuation_scale)
+    attenuation = with_metal(looked_up(images, f.beam), images, f)
+    primary = cv2.exp(-attenuation) * mask
+    scattered = scatter(primary, attenuation, mask, f)
+    signal = with_glare(blurred(primary, f.focal_blur_sd_px) + scattered, f)
+    signal = distorted(signal, f)
+    mask = distorted(mask, f)
+    signal = signal * fixed_gain(f, width, height)
+    return Exposure(signal / np.float32(typical_signal(signal, mask)), mask)
+
+
+def read_out(signal: Image, fluoroscope: Fluoroscope, rng: np.random.Generator) -> Image:
+    """The signal with its noise, both blurred by the screen."""
+    return blurred(with_noise(signal, fluoroscope, rng), fluoroscope.detector_blur_sd_px)
+
+
+def stored(signal: Image, mask: Image, fluoroscope: Fluoroscope) -> Image:
+    """Grey values in [0, 1], in steps of as many bits as the fluoroscope has."""
+    shown = displayed(signal, fluoroscope)
+    if fluoroscope.blanked:
         shown *= mask
-    steps = np.float32(2**f.bits - 1)
+    steps = np.float32(2**fluoroscope.bits - 1)
     return np.rint(shown * steps) / steps
 
 
-def transmission(
-    line_integrals: Float[np.ndarray, "height width"], fluoroscope: Fluoroscope
-) -> Float[np.ndarray, "height width"]:
-    """Share of the primary beam left behind the head: Beer-Lambert with a hardening beam."""
-    effective = line_integrals * np.float32(fluoroscope.attenuation_scale)
-    effective /= 1 + np.float32(fluoroscope.hardening) * effective
-    return cv2.exp(-effective)
-
-
-def with_scatter(
-    primary: Float[np.ndarray, "height width"],
-    mask: Float[np.ndarray, "height width"],
-    fluoroscope: Fluoroscope,
-) -> Float[np.ndarray, "height width"]:
-    """Primary plus a wide blur of it, so that mean scatter over mean primary is as asked."""
-    f = fluoroscope
-    if f.scatter_to_primary == 0:
-        return primary
-    scatter = _widely_blurred(primary, f.scatter_sd_share * primary.shape[1])
-    ratio = f.scatter_to_primary * (primary * mask).sum() / max((scatter * mask).sum(), 1e-12)
-    return primary + np.float32(ratio) * scatter
-
-
-def with_glare(
-    signal: Float[np.ndarray, "height width"], fluoroscope: Fluoroscope
-) -> Float[np.ndarray, "height width"]:
-    """The signal with a share of it spread over the whole tube (low-frequency drop)."""
-    g = np.float32(fluoroscope.glare)
-    if g == 0:
-        return signal
-    return (1 - g) * signal + g * _widely_blurred(signal, 0.25 * signal.shape[1])
-
-
-def typical_signal(
-    signal: Float[np.ndarray, "height width"], mask: Float[np.ndarray, "height width"]
-) -> float:
+def typical_signal(signal: Image, mask: Image) -> float:
     """Geometric mean of the signal over the field: what brightness control holds constant."""
     weight = float(mask.sum())
     if weight < 1:
@@ -87,9 +113,7 @@ def typical_signal(
     return float(np.exp((cv2.log(np.maximum(signal, 1e-6)) * mask).sum() / weight))
 
 
-def with_noise(
-    signal: Float[np.ndarray, "height width"], fluoroscope: Fluoroscope, rng: np.random.Generator
-) -> Float[np.ndarray, "height width"]:
+def with_noise(signal: Image, fluoroscope: Fluoroscope, rng: np.random.Generator) -> Image:
     """The signal with quantum noise (variance signal / photons) and electronic noise."""
     f = fluoroscope
     variance = signal / np.float32(f.photons_per_px) + np.float32(f.electronic_sd**2)
@@ -97,9 +121,7 @@ def with_noise(
     return np.maximum(signal + cv2.sqrt(np.maximum(variance, 0)) * noise, 0)
 
 
-def displayed(
-    signal: Float[np.ndarray, "height width"], fluoroscope: Fluoroscope
-) -> Float[np.ndarray, "height width"]:
+def displayed(signal: Image, fluoroscope: Fluoroscope) -> Image:
     """Grey values in [0, 1] of a signal in units of the typical one; never inverts."""
     f = fluoroscope
     x = np.minimum(signal / np.float32(f.white_level), 1)
@@ -112,72 +134,38 @@ def displayed(
         tiles = cv2.createCLAHE(clipLimit=f.clahe_clip, tileGridSize=(4, 4))
         x = tiles.apply(np.rint(x * 255).astype(np.uint8)).astype(np.float32) / np.float32(255)
     if f.sharpening > 0:
-        x += np.float32(f.sharpening) * (x - _blurred(x, 0.015 * x.shape[1]))
+        x += np.float32(f.sharpening) * (x - blurred(x, 0.015 * x.shape[1]))
     return np.clip(np.float32(f.black_level) + np.float32(1 - f.black_level) * x, 0, 1)
 
 
-def fixed_gain(
-    fluoroscope: Fluoroscope, width: int, height: int
-) -> Float[np.ndarray, "height width"]:
+def fixed_gain(fluoroscope: Fluoroscope, width: int, height: int) -> Image:
     """Vignetting and shading: what multiplies the signal of every frame alike."""
     f = fluoroscope
-    u = np.linspace(-1, 1, width, dtype=np.float32)
-    v = np.linspace(-1, 1, height, dtype=np.float32)
-    gain = 1 - np.float32(f.vignetting / 2) * (u[None, :] ** 2 + v[:, None] ** 2)
+    gain = 1 - np.float32(f.vignetting / 2) * _squared_radius(width, height)
     if f.shading > 0:
-        coarse = _pattern(f, 0).uniform(-1, 1, size=(4, 4)).astype(np.float32)
-        gain *= 1 + np.float32(f.shading) * cv2.resize(
-            coarse, (width, height), interpolation=cv2.INTER_CUBIC
-        )
+        draw = Random(int(f.pattern_seed))
+        coarse = [1 + f.shading * draw.uniform(-1, 1) for _ in range(16)]
+        coarse = np.array(coarse, np.float32).reshape(4, 4)
+        gain *= cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return gain
 
 
-def metal(fluoroscope: Fluoroscope, width: int, height: int) -> Float[np.ndarray, "height width"]:
-    """Line integrals of the wires, beads and plates that hang in the beam of every frame."""
-    f = fluoroscope
-    drawn = np.zeros((height, width), dtype=np.uint8)  # OpenCV antialiases bytes only
-    rng = _pattern(f, 1)
-    px = max(width / 128, 1.0)
-    for _ in range(f.wires):
-        points = rng.uniform(-0.1, 1.1, size=(3, 2)) * (width, height)
-        t = np.linspace(0, 1, 16)[:, None]
-        bend = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
-        thick = max(1, round(px * rng.uniform(0.5, 2.5)))
-        path = [np.rint(bend * 16).astype(np.int32)]
-        cv2.polylines(drawn, path, False, int(rng.integers(30, 255)), thick, cv2.LINE_AA, 4)
-    for _ in range(f.beads):
-        u, v = (rng.uniform(0, 1, size=2) * (width, height) * 16).astype(int)
-        radius = int(px * rng.uniform(0.7, 3.0) * 16)
-        cv2.circle(drawn, (int(u), int(v)), radius, 255, -1, cv2.LINE_AA, 4)
-    for _ in range(f.blocks):
-        u, v = rng.uniform(0, 16, size=2) * (width, height)
-        across, along = rng.uniform(0.05, 0.25, size=2) * width * 16
-        corners = cv2.boxPoints(((u, v), (across, along), rng.uniform(0, 90)))
-        path = [np.rint(corners).astype(np.int32)]
-        cv2.fillPoly(drawn, path, int(rng.integers(80, 255)), cv2.LINE_AA, 4)
-    return drawn * np.float32(METAL_PER_PX * 2 / 255)
+@lru_cache(maxsize=8)
+def _squared_radius(width: int, height: int) -> Image:
+    """0 in the middle of the frame, 2 in its corners."""
+    u = np.linspace(-1, 1, width, dtype=np.float32)
+    v = np.linspace(-1, 1, height, dtype=np.float32)
+    return u[None, :] ** 2 + v[:, None] ** 2
 
 
-def _pattern(fluoroscope: Fluoroscope, which: int) -> np.random.Generator:
-    return np.random.default_rng((fluoroscope.pattern_seed, which))
-
-
-def _blurred(
-    image: Float[np.ndarray, "height width"], sd_px: float
-) -> Float[np.ndarray, "height width"]:
-    """Gaussian blur; nothing below a tenth of a pixel."""
-    if sd_px < 0.1:
-        return image
-    return cv2.GaussianBlur(image, (0, 0), sd_px, borderType=cv2.BORDER_REFLECT_101)
-
-
-def _widely_blurred(
-    image: Float[np.ndarray, "height width"], sd_px: float
-) -> Float[np.ndarray, "height width"]:
-    """Gaussian blur of many pixels, made on a reduced copy."""
-    height, width = image.shape
-    step = max(1, int(sd_px / 2))
-    size = (max(1, width // step), max(1, height // step))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sd_px / step, borderType=cv2.BORDER_REFLECT_101)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+def _checked_images(line_integrals: np.ndarray) -> Float[np.ndarray, "material height width"]:
+    if line_integrals.ndim not in (2, 3):
+        raise ValueError(
+            "line integrals are (height, width) or (material, height, width), found "
+            f"{line_integrals.shape}"
+        )
+    images = line_integrals.astype(np.float32, copy=False)
+    images = images if images.ndim == 3 else images[None]
+    if not np.isfinite(images.sum()):
+        raise ValueError("line integrals must be finite, found NaN or infinity")
+    return images

@@ -18,14 +18,14 @@ from .collimation import Collimation, random_collimation
 from .film import film
 from .fluoroscope import Fluoroscope
 from .head_orientation import draw_orientation
-from .projector import Projector
+from .material_model import MaterialModel, draw_contrast, render_materials
 
 
 @dataclass(frozen=True)
 class Studio:
     """What radiographs are made of: a head, and a rig whose images have the size wanted."""
 
-    projector: Projector
+    head: MaterialModel
     points_ct: Float[np.ndarray, "landmark 3"]
     rig: Rig
     azimuth_deg: float = 180.0
@@ -71,8 +71,11 @@ def draw_labelled(studio: Studio, seed: int, number: int) -> LabelledRadiograph:
     camera = views[number % len(views)]
     world_from_ct = _draw_pose(studio, np.random.default_rng((seed, 0, number // len(views))))
     cam_from_ct = camera.cam_from_world @ world_from_ct
-    line_integrals = studio.projector.render(camera.K, camera.width, camera.height, cam_from_ct)
     rng = np.random.default_rng((seed, 1, number))
+    contrast = draw_contrast(studio.head, rng)
+    line_integrals = render_materials(
+        studio.head, camera.K, camera.width, camera.height, cam_from_ct, contrast
+    )
     fluoroscope = Fluoroscope.randomised(rng, camera.width)
     collimation = random_collimation(rng, camera.width, camera.height)
     mask = collimation.mask(camera.width, camera.height)

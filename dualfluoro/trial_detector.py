@@ -7,7 +7,7 @@ import numpy as np
 
 from detector import Detector, TrainingConfig, ct_fingerprint, spread_landmarks
 from detector import train_detector as train
-from drr import MANDIBLE_LANDMARKS
+from drr import MANDIBLE_LANDMARKS, vessel_projectors
 
 from .options import Common
 from .progress import training_bar
@@ -71,6 +71,7 @@ def trained(
             seed=common.seed,
             device=common.torch_device(),
             dataset=dataset,
+            vessels=() if dataset else vessel_projectors(subject.anatomy),
             progress=progress,
         )
     return Detector.read(path)

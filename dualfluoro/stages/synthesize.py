@@ -35,7 +35,7 @@ def synthesize(
     from detector import ct_fingerprint
     from drr.dataset import write_dataset
     from drr.labelled_radiograph import Studio, resized_rig
-    from drr.projector import Projector
+    from drr.material_model import material_model, vessel_projectors
 
     from ..progress import counted
     from ..subject import subject_of
@@ -53,7 +53,8 @@ def synthesize(
     if volume.spacing_mm.min() < FINEST_GRID_MM:
         volume = volume.resampled(FINEST_GRID_MM)
     rig = resized_rig(loaded.rig, size)
-    studio = Studio(Projector(volume), np.array(list(points.values()), np.float64), rig)
+    head = material_model(volume, vessel_projectors(subject.anatomy, seed=common.seed))
+    studio = Studio(head, np.array(list(points.values()), np.float64), rig)
     folder = loaded.folder / "dataset"
     with counted("radiographs", count, common) as progress:
         manifest = write_dataset(folder, studio, count, common.seed, about, progress)

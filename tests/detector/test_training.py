@@ -11,14 +11,14 @@ from detector import LandmarkNetwork, TrainingConfig, train_network
 from detector.loss import landmark_loss
 from detector.network import Places
 from detector.views import ViewRange
-from drr.projector import Projector
+from drr.material_model import material_model
 
 CONFIG = TrainingConfig(steps=6, batch=4, looks_each=2)
 
 
 @pytest.fixture(scope="module")
 def head(volume, landmarks):
-    return Projector(volume.resampled(8.0)), np.array(list(landmarks.values()))
+    return material_model(volume.resampled(8.0)), np.array(list(landmarks.values()))
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(head, tiny, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 
 from detector.network_input import INPUT_PX
 from detector.views import ViewRange, draw_radiograph, look_at, view_sequence
-from drr.projector import Projector
+from drr.material_model import material_model
 from drr.volume import Volume
 
 
@@ -18,7 +18,7 @@ def test_labels_lie_on_the_shadow_of_their_points():
     affine[:3, 3] = -80
     bead_ct = affine[:3, :3] @ [30, 12, 25] + affine[:3, 3]
     points_ct = np.array([bead_ct, [0, 0, 0], [0, 60, 0]])
-    projector = Projector(Volume(hu, affine))
+    projector = material_model(Volume(hu, affine))
     seen = 0
     for seed in range(20):
         radiograph = draw_radiograph(
@@ -36,7 +36,7 @@ def test_labels_lie_on_the_shadow_of_their_points():
 
 def test_a_face_towards_the_source_is_nearer_than_the_head(volume):
     points_ct = np.array([[0.0, 90, 0], [0, 0, 0], [0, 0, 60]])
-    projector = Projector(volume.resampled(8.0))
+    projector = material_model(volume.resampled(8.0))
     for seed in range(8):
         radiograph = draw_radiograph(projector, points_ct, np.random.default_rng(seed), ViewRange())
         assert -1 <= radiograph.toward_source <= 1
@@ -46,7 +46,7 @@ def test_a_face_towards_the_source_is_nearer_than_the_head(volume):
 
 def test_the_sequence_goes_on_as_if_never_interrupted(volume, landmarks):
     points_ct = np.array(list(landmarks.values()))
-    projector = Projector(volume.resampled(8.0))
+    projector = material_model(volume.resampled(8.0))
     settings = {"seed": 5, "looks_each": 2, "block": 4}
     whole = list(islice(view_sequence(projector, points_ct, ViewRange(), **settings), 14))
     rest = list(islice(view_sequence(projector, points_ct, ViewRange(), start=9, **settings), 5))
@@ -57,7 +57,7 @@ def test_the_sequence_goes_on_as_if_never_interrupted(volume, landmarks):
 
 def test_planes_are_finite_and_marked_with_the_facing(volume, landmarks):
     points_ct = np.array(list(landmarks.values()))
-    projector = Projector(volume.resampled(8.0))
+    projector = material_model(volume.resampled(8.0))
     rng = np.random.default_rng(3)
     radiograph = draw_radiograph(projector, points_ct, rng, ViewRange())
     for _ in range(12):

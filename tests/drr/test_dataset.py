@@ -12,7 +12,7 @@ from calibration import Camera, Rig, Rigid
 from drr.dataset import SHARD, read_dataset, read_manifest, write_dataset
 from drr.digital_head import digital_head
 from drr.labelled_radiograph import Studio, draw_labelled, resized_rig
-from drr.projector import Projector
+from drr.material_model import material_model
 
 ABOUT = {"landmarks": ["a", "b"]}
 
@@ -33,7 +33,7 @@ def rig(size=64, focal_px=230.0, angle_rad=1.1):
 def studio():
     head = digital_head(0, 4.0)
     points = np.array([head.landmarks[n] for n in ("nasion", "inion", "gonion_left", "vertex")])
-    return Studio(Projector(head.volume), points, rig())
+    return Studio(material_model(head.volume), points, rig())
 
 
 def test_a_radiograph_depends_on_seed_and_number_alone():
