@@ -4,6 +4,7 @@ Its axes, its pixels and its cam_from_world are ours; its unit is not stored. Li
 from 1. The optional undistortion holds k1 k2 p1 p2 k3 k4 k5 k6, in OpenCV's order.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_uppercase
@@ -11,10 +12,13 @@ from string import ascii_uppercase
 import numpy as np
 
 from .camera import Camera
+from .length_unit import checked_unit, mm_of_text, text_of_mm
+from .lens_terms import lens_terms
+from .number_lines import joined, number_cells, shown, text_lines
 from .rig import Rig
 from .rigid import Rigid
 
-MM_PER_UNIT = {"mm": 1.0, "cm": 10.0}
+UNITS = ("mm", "cm")
 HEADINGS = {1: "image size", 4: "camera matrix", 9: "rotation", 14: "translation"}
 BLANKS = (3, 8, 13)
 
@@ -33,30 +37,37 @@ def read_mayacam(
     names = list(ascii_uppercase[: len(files)]) if names is None else list(names)
     if len(names) != len(files):
         raise ValueError(f"{len(files)} MayaCam files but {len(names)} names: {', '.join(names)}")
-    if unit not in MM_PER_UNIT:
-        found = "no unit was given" if unit is None else f"the unit is {unit!r}"
-        raise ValueError(
-            f"{found} for {', '.join(map(str, files))}: a MayaCam file does not store its unit; "
-            'give unit="mm" or unit="cm", that of the calibration object (XROMM practice is cm)'
-        )
-    return Rig(
-        tuple(
-            _camera(path, MM_PER_UNIT[unit], name) for path, name in zip(files, names, strict=True)
-        )
-    )
+    unit = checked_unit(unit, ", ".join(map(str, files)), "a MayaCam file", UNITS)
+    return Rig(tuple(_camera(path, unit, name) for path, name in zip(files, names, strict=True)))
 
 
-def _camera(path: Path, mm_per_unit: float, name: str) -> Camera:
+def mayacam_text(camera: Camera, unit: str) -> str:
+    """The MayaCam 2.0 file of a camera; `unit` is what its lengths are written in.
+
+    Not stored: unit, name, pixel spacing, a distortion map. ValueError on more than 8 lens terms.
+    """
+    checked_unit(unit, "the MayaCam file to be written", "a MayaCam file", UNITS)
+    K, motion = camera.K.tolist(), camera.cam_from_world
+    lines = [HEADINGS[1], f"{camera.width},{camera.height}", "", HEADINGS[4]]
+    lines += [*map(joined, K), "", HEADINGS[9], *map(joined, motion.R.tolist())]
+    lines += ["", HEADINGS[14], *(text_of_mm(value, unit) for value in motion.t.tolist())]
+    if terms := lens_terms(camera, "a MayaCam 2.0 file", 8):
+        lines += ["", "undistortion", *map(repr, [*terms, *[0.0] * 8][:8])]
+    return "\n".join(lines) + "\n"
+
+
+def _camera(path: Path, unit: str, name: str) -> Camera:
     """The camera of one file; ValueError naming the file and line."""
     lines = _lines(path)
     width, height = _size(path, lines[1])
     K = np.array([_row(path, lines, number, 3) for number in (5, 6, 7)])
     R = np.array([_row(path, lines, number, 3) for number in (10, 11, 12)])
-    t = np.array([_row(path, lines, number, 1)[0] for number in (15, 16, 17)])
+    cells = [number_cells(lines[number - 1], 1, f"{path}:{number}")[0] for number in (15, 16, 17)]
+    t_mm = np.array([mm_of_text(cell, unit) for cell in cells])
     terms = _undistortion(path, lines)
     distortion = {"model": "opencv", "coefficients": terms} if any(terms) else None
     try:
-        cam_from_world = Rigid(R, t * mm_per_unit)
+        cam_from_world = Rigid(R, t_mm)
     except ValueError as error:
         raise ValueError(f"{path}:10: rotation: {error}") from error
     try:
@@ -67,14 +78,7 @@ def _camera(path: Path, mm_per_unit: float, name: str) -> Camera:
 
 def _lines(path: Path) -> list[str]:
     """The stripped lines of the file, if its headings stand where MayaCam 2.0 has them."""
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such MayaCam file") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not a MayaCam 2.0 file, expected text in UTF-8") from None
-    while lines and not lines[-1]:
-        lines.pop()
+    lines = text_lines(path, "MayaCam file")
     if not lines or lines[0].lower() != HEADINGS[1]:
         raise ValueError(
             f"{path}:1: not a MayaCam 2.0 file, expected 'image size'{_other_format(lines)}"
@@ -99,28 +103,20 @@ def _other_format(lines: list[str]) -> str:
     if lines[0].startswith("{"):
         return "; this looks like Autoscoper's VTKCam 1.0, not supported: export MayaCam 2.0"
     if len(lines) == 5 and lines[0].count(",") == 2:
-        return "; this looks like MayaCam 1.0, not read here: export MayaCam 2.0 from XMALab"
-    return f", found {lines[0][:60]!r}"
+        return "; this looks like MayaCam 1.0: it is read by read_mayacam1"
+    return f", found {shown(lines[0])}"
 
 
 def _size(path: Path, line: str) -> tuple[int, int]:
     cells = [cell.strip() for cell in line.split(",")]
-    if len(cells) != 2 or not all(cell.isascii() and cell.isdigit() for cell in cells):
-        raise ValueError(f"{path}:2: expected width,height in whole pixels, found {line!r}")
+    if len(cells) != 2 or not all(re.fullmatch(r"\d{1,6}", cell, re.ASCII) for cell in cells):
+        raise ValueError(f"{path}:2: expected width,height in whole pixels, found {shown(line)}")
     return int(cells[0]), int(cells[1])
 
 
 def _row(path: Path, lines: list[str], number: int, count: int) -> list[float]:
     """The finite numbers of a line."""
-    cells = lines[number - 1].split(",")
-    try:
-        values = [float(cell) for cell in cells]
-    except ValueError:
-        values = []
-    if len(values) != count or not np.isfinite(values).all():
-        expected = f"{count} finite numbers, comma separated" if count > 1 else "one finite number"
-        raise ValueError(f"{path}:{number}: expected {expected}, found {lines[number - 1]!r}")
-    return values
+    return [float(cell) for cell in number_cells(lines[number - 1], count, f"{path}:{number}")]
 
 
 def _undistortion(path: Path, lines: list[str]) -> list[float]:
