@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from .head_paint import Part, bone_hu, cellular_hu
-from .head_shape import HeadShape
+from .head_proportions import HeadShape
 from .head_solids import (
     Solid,
     box,
@@ -59,7 +59,9 @@ def vault_thickness(h: HeadShape, x: np.ndarray, y: np.ndarray, z: np.ndarray) -
     """Thin at the temples, thick at the frontal sinus and the inion, a little uneven."""
     squama = np.exp(-(((y - 22) / 34) ** 2)) * np.exp(-(((z - 22) / 24) ** 2))
     squama = squama * ramp(np.abs(x), 40, 55)
-    sinus = np.exp(-((x / 20) ** 2)) * np.exp(-(((z - 36) / 13) ** 2)) * ramp(y, 60, 90)
+    wide = max(h.frontal_sinus * (1 + abs(h.frontal_sinus_skew - 0.125)), 1.0)
+    sinus = np.exp(-((x / (20 * wide)) ** 2)) * np.exp(-(((z - 36) / (13 * wide)) ** 2))
+    sinus = sinus * ramp(y, 60, 90)
     inion = np.exp(-((x / 22) ** 2)) * np.exp(-((z / 18) ** 2)) * ramp(-y, 40, 70)
     phase = np.random.default_rng(h.seed + 1000).uniform(0, 6.28, 3).astype(np.float32)
     uneven = np.sin(x / 13 + phase[0]) * np.sin(y / 15 + phase[1]) * np.sin(z / 14 + phase[2])
@@ -70,27 +72,29 @@ def cavity(h: HeadShape) -> Solid:
     """The inside of the braincase."""
 
     def distance(x, y, z):
-        inner = vault_distance(x, y, z) + vault_thickness(h, x, y, z)
-        return -smooth_min(-inner, -floor_distance(x, y, z), 4.0)
+        vault, floor = vault_distance(x, y, z), floor_distance(x, y, z)
+        return _cavity_distance(vault + vault_thickness(h, x, y, z), floor)
 
     return Solid(distance, LOW + 3, HIGH - 3)
 
 
+def _cavity_distance(inner: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    return -smooth_min(-inner, -floor, 4.0)
+
+
 def braincase(h: HeadShape) -> Part:
     """The bone around the brain: inner and outer table with the diploe, and the skull base."""
-    inside = cavity(h)
-
-    def outer_distance(x, y, z):
-        base_mm = 2.8 + 10 * (1 - ramp(np.abs(x), 6, 15)) * ramp(y, -14, 6) * ramp(-y, -50, -34)
-        below = floor_distance(x, y, z) - base_mm
-        return -smooth_min(-vault_distance(x, y, z), -below, 5.0)
 
     def distance(x, y, z):
-        return np.maximum(outer_distance(x, y, z), -inside.distance(x, y, z))
+        vault, floor = vault_distance(x, y, z), floor_distance(x, y, z)
+        base_mm = 2.8 + 10 * (1 - ramp(np.abs(x), 6, 15)) * ramp(y, -14, 6) * ramp(-y, -50, -34)
+        outer = -smooth_min(-vault, base_mm - floor, 5.0)
+        inside = _cavity_distance(vault + vault_thickness(h, x, y, z), floor)
+        return np.maximum(outer, -inside)
 
     def hu(x, y, z, distance):
         core = np.clip((-distance - TABLE_MM) / 0.7 + 0.5, 0, 1)
-        open_seam = 0.55 * suture(x, y, z)
+        open_seam = 0.55 * h.sutures * suture(x, y, z)
         return h.bone_density * (1450 - core * 900) * (1 - open_seam)
 
     return Part("cranium", Solid(distance, LOW, HIGH), hu, is_bone=True)
@@ -115,14 +119,22 @@ def brain(h: HeadShape) -> list[Part]:
         falx = (np.abs(x) < 0.9) & (z > 45)
         return np.float32(35) - 35 * sulcus + 25 * falx
 
+    wide = h.ventricles
+
     def ventricle(s: int) -> Solid:
         body = [(5, 42, 50), (9, 20, 58), (12, -15, 58), (20, -32, 48), (24, -20, 32), (26, 12, 20)]
-        return chain([(s * x, y, z) for x, y, z in body], [4, 5.5, 5, 6, 3.5, 2])
+        return chain(
+            [(s * x, y, z) for x, y, z in body], [r * wide for r in (4, 5.5, 5, 6, 3.5, 2)]
+        )
 
     third = union([box((0, 12, 38), (1.8, 13, 10), 1.5), rod((0, -22, 6), (0, -14, 18), 5, 1.5)])
     sides = union([ventricle(1), ventricle(-1), third])
     pineal = ellipsoid((0, -4, 45), (2, 3, 2))
-    return [Part("soft", cavity(h), hu), Part("soft", sides, 8.0), Part("soft", pineal, 180.0)]
+    return [
+        Part("soft", cavity(h), hu),
+        Part("soft", sides, 8.0),
+        Part("soft", pineal, h.pineal_hu),
+    ]
 
 
 def foramen_magnum() -> Part:
@@ -134,7 +146,7 @@ def foramen_magnum() -> Part:
 def temporal_bones(h: HeadShape) -> list[Part]:
     """Petrous pyramids, mastoids with air cells, styloids, condyles, and the knob of the inion."""
     parts: list[Part] = []
-    dense = bone_hu(2.0, 1500 * h.bone_density, 900 * h.bone_density)
+    dense, c = bone_hu(2.0, 1500 * h.bone_density, 900 * h.bone_density), h.mastoid_cells
     for s in (-1, 1):
         petrous = rod((s * 57, -4, 3), (s * 16, 17, 7), 11.5, 5.5)
         mastoid = rod((s * 52, -15, -4), (s * 53, -11, -21), 13.5, 8.0, squash=(0.8, 1, 1))
@@ -148,8 +160,8 @@ def temporal_bones(h: HeadShape) -> list[Part]:
         parts.append(Part("cranium", capsule, 2000.0 * h.bone_density, is_bone=True))
         cells = union(
             [
-                rod((s * 52, -15, -4), (s * 53, -11, -20), 10.5, 5.0, squash=(0.75, 1, 1)),
-                ellipsoid((s * 52, -14, 6), (8, 9, 8)),
+                rod((s * 52, -15, -4), (s * 53, -11, -20), 10.5 * c, 5.0 * c, squash=(0.75, 1, 1)),
+                ellipsoid((s * 52, -14, 6), (8 * c, 9 * c, 8 * c)),
             ]
         )
         parts.append(Part("cranium", cells, cellular_hu(3.6, -780, 700)))

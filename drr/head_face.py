@@ -1,25 +1,24 @@
-"""The face of the digital head: orbits, zygomas, nose, maxilla, sinuses, upper teeth, eyes."""
+"""The face of the digital head: orbits, zygomas, nose, maxilla, sinuses, eyes."""
 
 import numpy as np
 
+from .head_cranium import braincase
 from .head_paint import Part, bone_hu, cellular_hu
-from .head_shape import HeadShape
-from .head_solids import Solid, box, chain, ellipsoid, rod, union
+from .head_proportions import HeadShape
+from .head_solids import Solid, box, chain, ellipsoid, inside_of, rod, union
+from .head_teeth import UPPER_ARCH, ridge
 
 SIDES = (-1, 1)
+BROW = ellipsoid((0, 89.5, 36), (20, 7.5, 7))
 ORBIT_Z, RIM_MM = 18.0, 2.7
-UPPER_ARCH = (91.0, 17.0)  # y = front - x^2 / k
-LOWER_ARCH = (88.0, 15.5)
-UPPER_TEETH_MM = (8.6, 6.8, 7.8, 7.0, 6.8, 10.2, 9.6, 8.8)  # widths, from the midline
-LOWER_TEETH_MM = (5.4, 6.0, 7.0, 7.0, 7.2, 11.2, 10.6, 10.0)
 
 
 def jaw_and_brow(h: HeadShape) -> list[Part]:
     """Brow, upper jaw with the bones of the nose, pterygoids."""
     bone, thin = _bones(h)
     parts = [
-        Part("cranium", ellipsoid((0, 89.5, 36), (20, 7.5, 7)), bone, is_bone=True),
-        Part("cranium", maxilla(), bone, is_bone=True),
+        Part("cranium", BROW, bone, is_bone=True),
+        Part("cranium", maxilla(h), bone, is_bone=True),
     ]
     for s in SIDES:
         pterygoid = chain([(s * 13, 42, -2), (s * 15, 39, -14), (s * 17, 35, -28)], [5, 4, 2.5])
@@ -90,10 +89,10 @@ def zygoma(s: int) -> Solid:
     return union([body, frontal, pillar, arch], 3.0)
 
 
-def maxilla() -> Solid:
+def maxilla(h: HeadShape) -> Solid:
     """Upper jaw with the frame of the nose, the palate and the ridge of the teeth."""
     solids = [
-        ridge(*UPPER_ARCH, z_low=-42.0, z_high=-25.0, half_mm=5.6),
+        ridge(*UPPER_ARCH, z_low=-42.0 + h.upper_ridge_loss_mm, z_high=-25.0, half_mm=5.6),
         box((0, 67, -24.5), (27, 23, 1.7), 1.2),  # palate
         rod((0, 84, -25), (0, 94, -24.2), 3.0, 1.0),  # anterior nasal spine
         rod((0, 46, -24.2), (0, 43.5, -23.6), 2.0, 1.2),  # posterior nasal spine
@@ -110,72 +109,12 @@ def maxilla() -> Solid:
     return union(solids, 2.5)
 
 
-def ridge(front: float, k: float, z_low: float, z_high: float, half_mm: float) -> Solid:
-    """A horseshoe about the arch y = front - x^2 / k, open to the back, with rounded edges."""
-
-    def distance(x, y, z):
-        side = np.abs(y - front + x * x / k) / np.sqrt(1 + (2 * x / k) ** 2) - half_mm + 2
-        level = np.abs(z - (z_low + z_high) / 2) - (z_high - z_low) / 2 + 2
-        flat = np.maximum(side, front - 46 - y)
-        outside = np.maximum(flat, 0) ** 2 + np.maximum(level, 0) ** 2
-        return np.sqrt(outside) + np.minimum(np.maximum(flat, level), 0) - 2
-
-    reach = float(np.sqrt(46 * k)) + half_mm + 2
-    low = np.array([-reach, front - 50, z_low])
-    return Solid(distance, low, np.array([reach, front + half_mm + 1, z_high]))
-
-
-def teeth(
-    arch: tuple[float, float], widths_mm: tuple[float, ...], edge_z: float
-) -> list[tuple[tuple[float, float, float], float]]:
-    """Middle of the biting edge and width of each tooth, set along the arch from the midline."""
-    front, k = arch
-    x = np.linspace(0, 40, 4001)
-    length = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(x * x / k)))])
-    ends = np.cumsum(widths_mm)
-    at = np.interp(ends - np.asarray(widths_mm) / 2, length, x)
-    return [
-        ((float(s * a), float(front - a * a / k), edge_z), width)
-        for a, width in zip(at, widths_mm, strict=True)
-        for s in SIDES
-    ]
-
-
-def tooth_parts(
-    group: str, arch: tuple, widths_mm: tuple, crest_z: float, edge_z: float
-) -> list[Part]:
-    """Crowns of enamel over dentine, and roots with their pulp."""
-    up = np.sign(crest_z - edge_z)  # from the biting edge to the root
-    enamel = bone_hu(1.0, 2600, 1600)
-    parts: list[Part] = []
-    for (x, y, z), width in teeth(arch, widths_mm, edge_z):
-        broad = width > 8.7 and abs(x) > 15
-        depth = 5.2 if broad else 3.8 if abs(x) > 13 else 3.2
-        crown_mm = abs(crest_z - edge_z)
-        half = (width * 0.49 if abs(x) < 13 else depth, depth if abs(x) < 13 else width * 0.49)
-        centre = (x, y, z + up * (crown_mm / 2 + 0.5))
-        crown = ellipsoid(centre, (*half, crown_mm / 2 + 0.5), power=3.0)
-        root_z = (crest_z - up * 1.0, crest_z + up * 12.0)
-        root = rod((x, y, root_z[0]), (x, y - 1, root_z[1]), width * 0.38, width * 0.16)
-        pulp = rod((x, y, root_z[0]), (x, y - 1, root_z[1]), 0.8, 0.4)
-        parts += [
-            Part(group, root, 1500.0, is_bone=True),
-            Part(group, crown, enamel, is_bone=True),
-            Part(group, pulp, 500.0, is_bone=True),
-        ]
-    return parts
-
-
-def upper_teeth() -> list[Part]:
-    """Sixteen teeth of the maxilla, crest at z = -41, edge at z = -52."""
-    return tooth_parts("cranium", UPPER_ARCH, UPPER_TEETH_MM, -41.0, -52.0)
-
-
 def sinuses(h: HeadShape) -> list[Part]:
     """Air in the frontal, sphenoid, maxillary and ethmoid sinuses; the bone around must exist."""
     parts: list[Part] = []
+    jaw = maxilla(h)
     for s in SIDES:
-        size = h.frontal_sinus * (1.1 if s > 0 else 0.85)
+        size = h.frontal_sinus * (0.975 + s * h.frontal_sinus_skew)
         frontal = union(
             [
                 ellipsoid((s * 8.5 * size, 90.5, 38), (7.5 * size, 3.4, 7.5 * size)),
@@ -183,6 +122,8 @@ def sinuses(h: HeadShape) -> list[Part]:
             ],
             2.0,
         )
+        if size > 1.1:  # as large as the mean head's: it fits
+            frontal = inside_of(frontal, union([braincase(h).solid, BROW]), 1.3)
         m = h.maxillary_sinus
         maxillary = union(
             [
@@ -192,7 +133,10 @@ def sinuses(h: HeadShape) -> list[Part]:
             ],
             5.0,
         )
-        sphenoid = ellipsoid((s * 7.2, 30, 5.5), (6.3, 9.5, 6.5), power=2.5)
+        if m > 1:
+            maxillary = inside_of(maxillary, jaw, 1.5)
+        p = h.sphenoid_sinus
+        sphenoid = ellipsoid((s * 7.2, 30, 5.5), (6.3 * p, 9.5 * p, 6.5 * p), power=2.5)
         ethmoid = box((s * 9.0, 67, 15), (5.0, 17, 10), 3.0)
         parts += [Part("cranium", solid, -980.0) for solid in (frontal, maxillary, sphenoid)]
         parts.append(Part("cranium", ethmoid, cellular_hu(4.0, -900, 300)))

@@ -1,7 +1,8 @@
 """Cervical spine, hyoid and airway of the digital head."""
 
-from .head_paint import Part, bone_hu
-from .head_shape import HeadShape
+from .head_paint import AIR_HU, Part, bone_hu
+from .head_posture import jaw_back, mouth_gap, neck_back, posed
+from .head_proportions import HeadShape
 from .head_solids import Solid, chain, ellipsoid, rod, union
 
 LEVELS = {3: (-3.0, -69.0), 4: (-3.5, -86.0), 5: (-5.5, -103.0), 6: (-9.0, -119.5)}  # y, z
@@ -11,11 +12,11 @@ def spine(h: HeadShape) -> list[Part]:
     """C1 to C6, the lower ones cut by the end of the scan."""
     bone = bone_hu(1.3, 1100 * h.bone_density, 350 * h.bone_density)
     solids = [atlas(), axis()] + [vertebra(y, z) for y, z in LEVELS.values()]
-    parts = [Part("spine", solid, bone, is_bone=True) for solid in solids]
+    back = neck_back(h)
     horns = [(s * x, y, z) for s, x, y, z in [(-1, 21, 22, -84), (-1, 15, 38, -90)]]
     body = [*horns, (0, 46, -92), *[(-x, y, z) for x, y, z in horns[::-1]]]
     hyoid = chain(body, [1.8, 2.6, 3.6, 2.6, 1.8])
-    return [*parts, Part("spine", hyoid, bone, is_bone=True)]
+    return [Part("spine", posed(solid, back), bone, is_bone=True) for solid in [*solids, hyoid]]
 
 
 def atlas() -> Solid:
@@ -58,8 +59,8 @@ def vertebra(y: float, z: float) -> Solid:
     return union(solids, 2.0)
 
 
-def airway() -> list[Part]:
-    """Air from the nostrils to the windpipe, and a film of it over the tongue."""
+def airway(h: HeadShape) -> list[Part]:
+    """Air from the nostrils to the windpipe, a film of it over the tongue, and in an open mouth."""
     throat = chain(
         [(0, 27, -22), (0, 19, -42), (0, 20, -74), (0, 25, -96), (0, 24, -260)],
         [9.0, 8.0, 9.0, 7.0, 8.5],
@@ -71,4 +72,10 @@ def airway() -> list[Part]:
         nostril = [(s * 6.5, 112, -23), (s * 6.5, 105, -16), (s * 6, 90, -12)]
         solids.append(chain(nostril, [4.0, 4.2, 4.5]))
     mouth = ellipsoid((0, 62, -31), (20, 20, 2.0))
-    return [Part("soft", union(solids, 3.0), -990.0), Part("soft", mouth, -950.0)]
+    air = posed(union(solids, 3.0), neck_back(h))
+    parts = [Part("soft", air, -990.0), Part("soft", mouth, -950.0)]
+    gap = mouth_gap(h)
+    if gap is None:
+        return parts
+    tongue = posed(ellipsoid((0, 60, -46), (19, 27, 13)), jaw_back(h))
+    return [*parts, Part("soft", gap, AIR_HU), Part("soft", tongue, 50.0)]

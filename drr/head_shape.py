@@ -1,130 +1,72 @@
-"""The proportions of one digital head, and the map between it and the mean head.
+"""A person's head drawn from a seed: the family of digital heads has no end.
 
-Every structure is built once, in the mean head; a head of other proportions is the mean head
-stretched along each axis. The stretch is monotone, so each point of the mean head has one place.
-Mean head: origin midway between the porions, z = 0 the Frankfort plane, x right, y front, z up, mm.
+Sizes and their ties are those that were published for skulls (`head_anthropometry`), teeth go with
+age (`head_dentition`), jaw and neck stand in any posture.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
-CT_FROM_SKULL_MM = np.array([2.0, -14.0, 36.0])  # the scanner's origin is not the skull's
-LOWEST_MM, HIGHEST_MM = -118.0, 127.0  # the scan, over the Frankfort plane of the mean head
+from .head_anthropometry import AGES_YEARS, Sex, drawn_measures
+from .head_dentition import drawn_teeth
+from .head_map import ct_from_mean, mean_bounds, mean_from_ct
+from .head_proportions import LIMITS, HeadShape
+from .head_solids import Number
+
+__all__ = [
+    "HeadShape",
+    "ct_from_mean",
+    "drawn_shape",
+    "mean_bounds",
+    "mean_from_ct",
+    "without_posture",
+]
 
 
-@dataclass(frozen=True)
-class HeadShape:
-    """Sizes in mm, and shares, of one head; the defaults are the mean head.
+def drawn_shape(seed: int, sex: Sex | None = None, age_years: Number | None = None) -> HeadShape:
+    """The mean head for seed 0, else a person: sizes, teeth and posture drawn from the seed.
 
-    The spreads in `SPREAD` are about those of adults of both sexes together.
+    Args:
+        sex, age_years: drawn evenly (18 to 90 years), where they are not given.
+
+    Raises:
+        ValueError: the seed is negative, or the age not one of an adult.
     """
-
-    cranial_length_mm: float = 183.0  # glabella to opisthocranion
-    cranial_breadth_mm: float = 140.0
-    auricular_height_mm: float = 118.0  # Frankfort plane to vertex
-    nasion_depth_mm: float = 93.0  # porion to nasion along y
-    nasion_height_mm: float = 28.0  # over the Frankfort plane
-    upper_face_height_mm: float = 69.0  # nasion to prosthion
-    face_height_mm: float = 117.5  # nasion to menton
-    bizygomatic_mm: float = 134.0
-    bigonial_mm: float = 99.0
-    vault_thickness_mm: float = 6.0
-    frontal_sinus: float = 1.0  # size over the mean's
-    maxillary_sinus: float = 1.0
-    bone_density: float = 1.0  # HU over the mean's
-    nose: float = 1.0
-    left_breadth: float = 0.99  # the left half over the mean
-    skew: float = 0.012  # mm the right side lies behind, per mm from the middle
-    seed: int = 0  # of the smooth variations
-
-
-SPREAD = {
-    "cranial_length_mm": 6.5,
-    "cranial_breadth_mm": 5.0,
-    "auricular_height_mm": 4.5,
-    "nasion_depth_mm": 3.5,
-    "nasion_height_mm": 1.5,
-    "upper_face_height_mm": 3.5,
-    "face_height_mm": 5.0,
-    "bizygomatic_mm": 5.0,
-    "bigonial_mm": 5.0,
-    "vault_thickness_mm": 0.7,
-    "frontal_sinus": 0.15,
-    "maxillary_sinus": 0.08,
-    "bone_density": 0.07,
-    "nose": 0.1,
-    "left_breadth": 0.01,
-    "skew": 0.012,
-}
-
-
-def drawn_shape(seed: int) -> HeadShape:
-    """The mean head for seed 0, else sizes drawn normally, cut at two spreads."""
-    if seed == 0:
+    if seed < 0:
+        raise ValueError(f"a head's seed is 0 or more, found {seed}")
+    if seed == 0 and sex is None and age_years is None:
         return HeadShape()
     rng = np.random.default_rng(seed)
-    mean = HeadShape()
-    draws = {
-        name: float(getattr(mean, name) + spread * np.clip(rng.standard_normal(), -2, 2))
-        for name, spread in SPREAD.items()
+    drawn_sex, drawn_age = rng.choice(["female", "male"]), rng.uniform(*AGES_YEARS)
+    sex = sex or ("female" if drawn_sex == "female" else "male")
+    age_years = drawn_age if age_years is None else age_years
+    if not AGES_YEARS[0] <= age_years <= AGES_YEARS[1]:
+        raise ValueError(
+            f"age_years must be {AGES_YEARS[0]:g} to {AGES_YEARS[1]:g}, found {age_years}"
+        )
+    sizes = {
+        name: float(np.clip(value, *LIMITS[name]))
+        for name, value in drawn_measures(rng, sex, age_years).items()
     }
-    return replace(mean, seed=seed, **draws)
+    longest = max(sizes["face_height_mm"], sizes["upper_face_height_mm"] + 30)
+    sizes["face_height_mm"] = min(longest, LIMITS["face_height_mm"][1])
+    return HeadShape(**sizes, **drawn_teeth(rng, age_years), **_drawn_posture(rng), seed=seed)  # pyright: ignore[reportArgumentType]
 
 
-def mean_from_ct(
-    shape: HeadShape, x: np.ndarray, y: np.ndarray, z: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinates in the mean head of ct coordinates (mm); the arrays broadcast."""
-    y_map, z_map, breadth = _maps(shape)
-    x, y, z = (c - o for c, o in zip((x, y, z), CT_FROM_SKULL_MM, strict=True))
-    z_mean = z_map(z)
-    x_mean = x / (breadth(z_mean) * np.where(x < 0, shape.left_breadth, 1.0))
-    return x_mean, y_map(y + shape.skew * x), z_mean
+def _drawn_posture(rng: np.random.Generator) -> dict[str, float]:
+    """Half of all mouths closed, a third a little open as at rest; few necks straight. A guess."""
+    opening = rng.choice([0.0, rng.uniform(1, 4), rng.uniform(4, 28)], p=[0.5, 0.3, 0.2])
+    flexion, turn, tilt = np.clip(rng.standard_normal(3), -2.3, 2.3) * (11, 14, 5)
+    return {
+        "jaw_opening_deg": float(opening),
+        "neck_flexion_deg": float(flexion),
+        "neck_turn_deg": float(turn),
+        "neck_tilt_deg": float(tilt),
+    }
 
 
-def ct_from_mean(shape: HeadShape, points: np.ndarray) -> np.ndarray:
-    """The ct points (n, 3) of points of the mean head: the exact inverse of `mean_from_ct`."""
-    y_map, z_map, breadth = _maps(shape)
-    x, y, z = np.asarray(points, dtype=np.float64).T
-    x_skull = x * breadth(z) * np.where(x < 0, shape.left_breadth, 1.0)
-    y_skull = np.array([_root(y_map, value) for value in y]) - shape.skew * x_skull
-    z_skull = np.array([_root(z_map, value) for value in z])
-    return np.stack([x_skull, y_skull, z_skull], axis=1) + CT_FROM_SKULL_MM
-
-
-def _maps(h: HeadShape) -> tuple[PchipInterpolator, PchipInterpolator, PchipInterpolator]:
-    """mean y of y, mean z of z, and the breadth over the mean's at a mean z."""
-    mean = HeadShape()
-    back = h.nasion_depth_mm + 5 - h.cranial_length_mm
-    y = [back - 100, back, 0.0, h.nasion_depth_mm, h.nasion_depth_mm + 100]
-    chin, teeth = (h.nasion_height_mm - d for d in (h.face_height_mm, h.upper_face_height_mm))
-    z = [chin - 100, chin, teeth, 0, h.nasion_height_mm, h.auricular_height_mm]
-    z_mean = [-189.5, -89.5, -41, 0, 28, 118]
-    breadth = [
-        0.5 + 0.5 * h.bigonial_mm / mean.bigonial_mm,  # the neck follows by half
-        h.bigonial_mm / mean.bigonial_mm,
-        h.bizygomatic_mm / mean.bizygomatic_mm,
-        h.cranial_breadth_mm / mean.cranial_breadth_mm,
-        h.cranial_breadth_mm / mean.cranial_breadth_mm,
-    ]
-    return (
-        PchipInterpolator(y, [-185.0, -85.0, 0.0, 93.0, 193.0]),
-        PchipInterpolator([*z, h.auricular_height_mm + 100], [*z_mean, 218]),
-        PchipInterpolator([-250.0, -67.0, 0.0, 45.0, 250.0], breadth),
-    )
-
-
-def _root(curve: PchipInterpolator, value: float) -> float:
-    return float(curve.solve(value, extrapolate=False)[0])
-
-
-def mean_bounds(shape: HeadShape) -> tuple[np.ndarray, np.ndarray]:
-    """The scan's box in ct mm: ears, nose and occiput with a margin of air, neck cut below."""
-    x, back, front = 92, -105, 135
-    corners = [
-        (s * x, y, z) for s in (-1, 1) for y in (back, front) for z in (LOWEST_MM, HIGHEST_MM)
-    ]
-    ends = ct_from_mean(shape, np.array(corners))
-    return ends.min(axis=0), ends.max(axis=0)
+def without_posture(shape: HeadShape) -> HeadShape:
+    """The same head with its mouth closed and its neck straight."""
+    posture = [f.name for f in fields(shape) if f.name.endswith("_deg")]
+    return replace(shape, **dict.fromkeys(posture, 0.0))  # pyright: ignore[reportArgumentType]

@@ -5,11 +5,24 @@ from scipy.interpolate import PchipInterpolator
 
 from .head_cranium import POWER
 from .head_face import eye_centre
+from .head_map import HIGHEST_MM, along
 from .head_paint import Part
-from .head_shape import HIGHEST_MM, HeadShape
-from .head_solids import Solid, chain, ellipsoid, rod, smooth_min, super_distance, union, without
+from .head_posture import flesh_back, neck_back, posed
+from .head_proportions import HeadShape
+from .head_solids import (
+    Solid,
+    chain,
+    ellipsoid,
+    grown,
+    rod,
+    smooth_min,
+    super_distance,
+    union,
+    without,
+)
 
 SCALP_MM = 5.5
+FACE_BLEND_MM, NECK_BLEND_MM = 9.0, 14.0
 LOWEST = -400.0  # the neck does not end in the scan
 # Height, front y in the midline, half width: the face without nose.
 FACE = np.array(
@@ -47,15 +60,33 @@ NECK = np.array(
 FACE_BACK_Y = 12.0
 
 
-def outside() -> Solid:
+def outside(h: HeadShape) -> Solid:
     """Everything inside the skin but nose, lids and ears."""
+    low, high = np.array([-80.0, -100, LOWEST]), np.array([80.0, 120, HIGHEST_MM])
+    face = posed(Solid(face_distance, low, high), flesh_back(h))
+    neck = posed(Solid(neck_distance, low, high), neck_back(h))
+    highest = FACE[0, 0] + FACE_BLEND_MM + 3
 
     def distance(x, y, z):
-        head = scalp_distance(x, y, z)
-        return smooth_min(smooth_min(head, face_distance(x, y, z), 9.0), neck_distance(x, y, z), 14)
+        whole = scalp_distance(x, y, z)
+        whole = _joined_below(highest, whole, face, FACE_BLEND_MM, x, y, z)
+        return _joined_below(NECK[0, 0] + NECK_BLEND_MM + 3, whole, neck, NECK_BLEND_MM, x, y, z)
 
-    low, high = np.array([-80.0, -100, LOWEST]), np.array([80.0, 120, HIGHEST_MM])
-    return Solid(distance, low, high)
+    return grown(
+        Solid(distance, np.minimum(low, neck.low), np.maximum(high, neck.high)), h.flesh_mm
+    )
+
+
+def _joined_below(height_mm, whole, more: Solid, blend_mm, x, y, z):
+    """Two solids blended; of the second one only what lies below a height is looked at."""
+    if z.ndim != 3 or z.size != z.shape[2]:  # no grid of the mean head
+        return smooth_min(whole, more.distance(x, y, z), blend_mm)
+    count = int(np.searchsorted(z[0, 0], height_mm))
+    if count:
+        low = (c[..., :count] if c.shape[2] > 1 else c for c in (x, y, z))
+        below = whole[..., :count]
+        below[...] = smooth_min(below, more.distance(*low), blend_mm)
+    return whole
 
 
 def scalp_distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -84,7 +115,7 @@ def neck_distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
 def _along(table: np.ndarray, column: int, z: np.ndarray) -> np.ndarray:
     """A column of a table of heights, smooth, constant beyond its ends."""
     curve = PchipInterpolator(table[::-1, 0], table[::-1, column])
-    return curve(np.clip(z, table[-1, 0], table[0, 0])).astype(np.float32)
+    return along(curve, np.clip(z, table[-1, 0], table[0, 0])).astype(np.float32)
 
 
 def nose(h: HeadShape) -> Solid:
@@ -118,13 +149,14 @@ def ear(s: int) -> Solid:
 
 def skin_parts(h: HeadShape) -> list[Part]:
     """Skin, fat and muscle, with nose, lids, lips and ears blended on."""
-    whole = outside()
+    whole = outside(h)
     extras = [nose(h)]
     for s in (-1, 1):
         extras.append(ellipsoid(eye_centre(s), (15.5, 14.0, 13.5)))
         extras.append(ear(s))
     extras.append(chain([(-19, 99.5, -45), (0, 106.5, -44), (19, 99.5, -45)], [1.5, 5.0, 1.5]))
-    extras.append(chain([(-17, 99, -56), (0, 104.0, -56), (17, 99, -56)], [1.5, 5.0, 1.5]))
+    lower_lip = chain([(-17, 99, -56), (0, 104.0, -56), (17, 99, -56)], [1.5, 5.0, 1.5])
+    extras.append(posed(lower_lip, flesh_back(h)))
     parts = [Part("soft", whole, flesh_hu)]
     for extra in extras:
         low, high = extra.low - 4, extra.high + 4

@@ -1,10 +1,12 @@
 """Solids: signed distances in mm (negative inside) from which the digital head is built.
 
 Coordinates come as three arrays that broadcast against each other, so that what depends on one
-axis alone is computed once for that axis.
+axis alone is computed once for that axis. Distances are bound to their sizes by `partial`: the
+tests' type checker wraps every function that is made, and a head is made of a thousand.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -30,11 +32,11 @@ def ramp(x: np.ndarray, start: Number | np.ndarray, stop: Number | np.ndarray) -
 def ellipsoid(centre: Point, radii: Point, power: Number = 2.0) -> Solid:
     """|x/rx|^power + ... = 1: an ellipsoid, more boxy for a higher power."""
     c, r = np.asarray(centre, np.float32), np.asarray(radii, np.float32)
+    return Solid(partial(_ellipsoid_distance, c, r, power), c - r, c + r)
 
-    def distance(x, y, z):
-        return super_distance((np.abs(x - c[0]), np.abs(y - c[1]), np.abs(z - c[2])), r, power)
 
-    return Solid(distance, c - r, c + r)
+def _ellipsoid_distance(c, r, power, x, y, z):
+    return super_distance((np.abs(x - c[0]), np.abs(y - c[1]), np.abs(z - c[2])), r, power)
 
 
 def super_distance(
@@ -58,16 +60,17 @@ def rod(
     s = np.asarray(squash, np.float32)
     a, b = np.asarray(start, np.float32) / s, np.asarray(end, np.float32) / s
     axis = b - a
-    unit = axis / max(float(axis @ axis), 1e-9)
-
-    def distance(x, y, z):
-        u, v, w = x / s[0] - a[0], y / s[1] - a[1], z / s[2] - a[2]
-        t = np.clip(u * unit[0] + v * unit[1] + w * unit[2], 0, 1)
-        square = (u - t * axis[0]) ** 2 + (v - t * axis[1]) ** 2 + (w - t * axis[2]) ** 2
-        return (np.sqrt(square) - (r_start + t * (r_end - r_start))) * s.min()
-
     reach = max(r_start, r_end) * s
+    distance = partial(_rod_distance, s, a, axis, r_start, r_end)
     return Solid(distance, np.minimum(a, b) * s - reach, np.maximum(a, b) * s + reach)
+
+
+def _rod_distance(s, a, axis, r_start, r_end, x, y, z):
+    unit = axis / max(float(axis @ axis), 1e-9)
+    u, v, w = x / s[0] - a[0], y / s[1] - a[1], z / s[2] - a[2]
+    t = np.clip(u * unit[0] + v * unit[1] + w * unit[2], 0, 1)
+    square = (u - t * axis[0]) ** 2 + (v - t * axis[1]) ** 2 + (w - t * axis[2]) ** 2
+    return (np.sqrt(square) - (r_start + t * (r_end - r_start))) * s.min()
 
 
 def chain(points: Sequence[Point], radii: Sequence[Number], squash: Point = (1, 1, 1)) -> Solid:
@@ -123,15 +126,16 @@ def polygon_distance(corners: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.nd
 
 def union(solids: Sequence[Solid], blend_mm: Number = 0.0) -> Solid:
     """All solids together; with `blend_mm` the seams are filleted."""
-
-    def distance(x, y, z):
-        nearest = solids[0].distance(x, y, z)
-        for solid in solids[1:]:
-            nearest = smooth_min(nearest, solid.distance(x, y, z), blend_mm)
-        return nearest
-
+    distance = partial(_union_distance, solids, blend_mm)
     low = np.min([solid.low for solid in solids], axis=0) - blend_mm / 4
     return Solid(distance, low, np.max([solid.high for solid in solids], axis=0) + blend_mm / 4)
+
+
+def _union_distance(solids, blend_mm, x, y, z):
+    nearest = solids[0].distance(x, y, z)
+    for solid in solids[1:]:
+        nearest = smooth_min(nearest, solid.distance(x, y, z), blend_mm)
+    return nearest
 
 
 def without(solid: Solid, hole: Solid) -> Solid:
@@ -141,6 +145,26 @@ def without(solid: Solid, hole: Solid) -> Solid:
         return np.maximum(solid.distance(x, y, z), -hole.distance(x, y, z))
 
     return Solid(distance, solid.low, solid.high)
+
+
+def inside_of(solid: Solid, whole: Solid, deep_mm: Number) -> Solid:
+    """What of a solid lies so deep or deeper inside of another."""
+
+    def distance(x, y, z):
+        return np.maximum(solid.distance(x, y, z), whole.distance(x, y, z) + np.float32(deep_mm))
+
+    return Solid(distance, solid.low, solid.high)
+
+
+def grown(solid: Solid, more_mm: Number) -> Solid:
+    """A solid with its surface moved outward."""
+    if more_mm == 0:
+        return solid
+
+    def distance(x, y, z):
+        return solid.distance(x, y, z) - np.float32(more_mm)
+
+    return Solid(distance, solid.low - more_mm, solid.high + more_mm)
 
 
 def smooth_min(a: np.ndarray, b: np.ndarray, blend_mm: Number) -> np.ndarray:
