@@ -1,6 +1,5 @@
 """A trained detector: frames in, landmarks with their standard deviations out."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,9 +167,5 @@ class Detector:
 
 
 def ct_fingerprint(volume: Volume) -> str:
-    """SHA-256 (hex) of the voxels and their place: the same for the same CT, whatever its file."""
-    digest = hashlib.sha256()
-    digest.update(np.round(np.asarray(volume.ct_from_voxel, dtype=np.float64), 4).tobytes())
-    for plane in volume.data_hu:
-        digest.update(np.rint(plane).astype(np.int16).tobytes())
-    return digest.hexdigest()
+    """Of the CT as it was read; its masks, and so the couch that was taken out, do not count."""
+    return volume.fingerprint

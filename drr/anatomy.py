@@ -1,6 +1,6 @@
 """What a CT of a head shows: its bone, the cranium's share of it, and the endocranial cavity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Real
@@ -9,6 +9,7 @@ from .anatomy_cavity import Endocranium, find_endocranium
 from .anatomy_cranium import find_cranium
 from .couch import GRID_MM as COUCH_GRID_MM
 from .couch import head_mask
+from .label_map import PlacedMask, placed_on
 from .morphology import largest
 from .resample import nearest_mask
 from .volume import Volume, moved
@@ -18,6 +19,8 @@ CAVITY_GRID_MM = 3.0
 BONE_OVER_TISSUE_HU = 220.0
 NOMINAL_AIR_HU, NOMINAL_TISSUE_HU = -1000.0, 40.0
 AIR_HU, TISSUE_HU = (-1100, -700), (-60, 140)
+LEAST_DENSE = 0.2
+"""A given cranium with less bone in it is not of this CT; marrow and teeth leave far more."""
 Mask = Bool[np.ndarray, "i j k"]
 
 
@@ -36,8 +39,39 @@ class HeadAnatomy:
     threshold_hu: float
 
 
-def find_anatomy(volume: Volume) -> HeadAnatomy:
-    """Bone, cranium and endocranial cavity; ValueError where nothing is as dense as bone."""
+def find_anatomy(volume: Volume, cranium: PlacedMask | None = None) -> HeadAnatomy:
+    """Bone, cranium and endocranial cavity.
+
+    Args:
+        volume: a CT, with or without its couch.
+        cranium: what is rigid, from the user's own label map, in place of the automatic mask.
+
+    Raises:
+        ValueError: nothing is as dense as bone, or the cranium given is not that of this CT.
+    """
+    found = _found_anatomy(volume)
+    if cranium is None:
+        return found
+    return _with_cranium(found, cranium)
+
+
+def _with_cranium(found: HeadAnatomy, given: PlacedMask) -> HeadAnatomy:
+    """The anatomy with another cranium, all of which counts as bone."""
+    cranium = placed_on(given, found.bone.shape, found.ct_from_voxel)
+    dense = np.count_nonzero(cranium & found.bone) / max(1, np.count_nonzero(cranium))
+    if not cranium.any():
+        raise ValueError(
+            "the given cranium lies outside of the CT: are both in the same coordinates?"
+        )
+    if dense < LEAST_DENSE:
+        raise ValueError(
+            f"only {100 * dense:.0f} % of the given cranium is as dense as bone: is it of this CT, "
+            "and in its coordinates?"
+        )
+    return replace(found, bone=found.bone | cranium, cranium=cranium)
+
+
+def _found_anatomy(volume: Volume) -> HeadAnatomy:
     fine, coarse = volume.resampled(GRID_MM), volume.resampled(CAVITY_GRID_MM)
     couch_grid = volume.resampled(COUCH_GRID_MM)
     head_2mm = head_mask(couch_grid)

@@ -5,6 +5,7 @@
 `ct_from_voxel` is any nonsingular affine (unequal spacings, a left-handed grid, a sheared one).
 """
 
+import hashlib
 from dataclasses import dataclass
 from os import PathLike
 
@@ -20,17 +21,29 @@ Triple = tuple[int, int, int]
 
 @dataclass(frozen=True, init=False, eq=False)
 class Volume:
-    """A CT in HU; int16 as files bring it, else float32, and never copied when it is either."""
+    """A CT in HU; int16 as files bring it, else float32, and never copied when it is either.
+
+    `notes` says in words what its reader had to change, skip or doubt. `made_from` is the
+    fingerprint of the CT that this one was made from by masks or interpolation.
+    """
 
     data_hu: Real[np.ndarray, "i j k"]
     ct_from_voxel: Float[np.ndarray, "4 4"]
+    notes: tuple[str, ...] = ()
+    made_from: str | None = None
 
     def __init__(
-        self, data_hu: Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."], ct_from_voxel: Affine
+        self,
+        data_hu: Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."],
+        ct_from_voxel: Affine,
+        notes: tuple[str, ...] = (),
+        made_from: str | None = None,
     ):
         """ValueError unless the data are 3D real numbers and the affine is one with an inverse."""
         object.__setattr__(self, "data_hu", checked_data(np.asarray(data_hu)))
         object.__setattr__(self, "ct_from_voxel", checked_affine(ct_from_voxel))
+        object.__setattr__(self, "notes", notes)
+        object.__setattr__(self, "made_from", made_from)
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> "Volume":
@@ -54,6 +67,22 @@ class Volume:
     def voxel_from_ct(self) -> Float[np.ndarray, "4 4"]:
         """The inverse of `ct_from_voxel`."""
         return np.linalg.inv(self.ct_from_voxel)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the CT as it was read: its shape, its place, its voxels in whole HU.
+
+        It is the same for the same CT in another file, and stays through masks and interpolation.
+        """
+        if self.made_from is not None:
+            return self.made_from
+        place = np.round(self.ct_from_voxel, 4) + 0.0  # no negative zeros
+        digest = hashlib.sha256(np.array(self.shape, np.int64).tobytes() + place.tobytes())
+        for k in range(self.shape[2]):
+            slice_hu = self.data_hu[:, :, k].T
+            whole = slice_hu if slice_hu.dtype == np.int16 else np.rint(slice_hu).astype(np.int16)
+            digest.update(np.ascontiguousarray(whole).data)
+        return digest.hexdigest()
 
     @property
     def center_ct(self) -> Float[np.ndarray, "3"]:

@@ -1,10 +1,13 @@
 """CT files to a `Volume`: NIfTI, NRRD, MetaImage, or a folder with one DICOM series.
 
-Everything comes out in RAS+ mm and HU, int16 where the numbers allow it. What lies below -1024 HU
-(padding outside the scan circle) is set to -1024. No header but the geometry is kept.
+Everything comes out in RAS+ mm and HU on perpendicular axes, int16 where the numbers allow it. What
+lies below -1024 HU (padding outside the scan circle) is set to -1024. No header but the geometry is
+kept; what was changed, left out or is odd stands in the volume's notes.
 """
 
+import math
 import zlib
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import cast
@@ -12,12 +15,14 @@ from typing import cast
 import nibabel
 import numpy as np
 import SimpleITK as sitk
-from jaxtyping import Float, Real, Shaped
+from jaxtyping import Float
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from .gantry_tilt import upright
+from .hounsfield import checked_hu, hounsfield
 from .volume import Volume, moved
 
 NIFTI = (".nii", ".nii.gz")
@@ -26,9 +31,7 @@ RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 NIFTI_ERRORS = (ImageFileError, HeaderDataError, WrapStructError)
 MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 FORMS_APART_MM = 0.1
-AIR_HU = (-1150, -600)  # a CT shows some of it
-PADDING_BELOW_HU = -1024
-LARGEST_HU = 32767
+LARGEST_VOXELS = 2**31
 SPACING_RANGE_MM = (0.01, 25.0)
 
 
@@ -38,14 +41,16 @@ def read_volume(path: str | PathLike[str]) -> Volume:
     if not path.exists():
         raise FileNotFoundError(f"CT not found: {path}")
     try:
-        volume = _read(path)
+        volume = read_stored(path)
         _check_spacing(volume)
-        return Volume(_checked_hu(volume.data_hu), volume.ct_from_voxel)
+        data_hu, notes = checked_hu(volume.data_hu)
+        return upright(Volume(data_hu, volume.ct_from_voxel, (*volume.notes, *notes)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> Volume:
+def read_stored(path: Path) -> Volume:
+    """What a file holds and where, scaled as its header says, whatever the numbers mean."""
     name = path.name.lower()
     if path.is_dir():
         from .volume_dicom import read_dicom_series
@@ -64,6 +69,7 @@ def _read(path: Path) -> Volume:
 def _read_nifti(path: Path) -> Volume:
     try:
         image = nibabel.Nifti1Image.from_filename(path)
+        _check_count(image.shape)
         stored = cast(ArrayProxy, image.dataobj)
         raw = np.asanyarray(stored.get_unscaled())
         ct_from_voxel = _nifti_affine(image)
@@ -99,7 +105,11 @@ def _nifti_affine(image: nibabel.Nifti1Image) -> Float[np.ndarray, "4 4"]:
 
 def _read_itk(path: Path) -> Volume:
     try:
-        image = sitk.ReadImage(str(path))
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        _check_count(reader.GetSize())
+        image = reader.Execute()
     except RuntimeError as error:
         raise ValueError("cannot be read, truncated or not an image") from error
     if path.suffix.lower() in (".nrrd", ".nhdr") and not image.HasMetaDataKey("NRRD_space"):
@@ -117,42 +127,11 @@ def _read_itk(path: Path) -> Volume:
     return Volume(hounsfield(raw, 1.0, 0.0), RAS_FROM_LPS @ lps_from_voxel)
 
 
-def hounsfield(
-    raw: Shaped[np.ndarray, "..."], slope: float, intercept: float
-) -> Real[np.ndarray, "..."]:
-    """slope * raw + intercept as int16 where that is exact, else as float32."""
-    if raw.size == 0 or raw.dtype.kind not in "iuf":
-        raise ValueError(f"no CT numbers: shape {raw.shape}, type {raw.dtype}")
-    if slope == 0 or not np.isfinite([slope, intercept]).all():
-        raise ValueError(f"HU = slope * stored + intercept cannot be, found {slope}, {intercept}")
-    ends = [slope * float(raw.min()) + intercept, slope * float(raw.max()) + intercept]
-    whole = slope.is_integer() and intercept.is_integer() and raw.dtype.kind in "iu"
-    if whole and -32768 <= min(ends) and max(ends) <= 32767:
-        hu = raw.astype(np.int16)  # wraps, as the next two lines do: the sum comes out right
-        hu *= np.int64(slope).astype(np.int16)
-        hu += np.int64(intercept).astype(np.int16)
-        return hu
-    hu = raw.astype(np.float32)
-    hu *= np.float32(slope)
-    hu += np.float32(intercept)
-    return hu
-
-
-def _checked_hu(data_hu: Real[np.ndarray, "i j k"]) -> Real[np.ndarray, "i j k"]:
-    """The data without padding; ValueError where they cannot be HU."""
-    smallest, largest = float(data_hu.min()), float(data_hu.max())
-    if largest > LARGEST_HU:
-        raise ValueError(f"not in HU: largest value is {largest:g}, expected up to {LARGEST_HU}")
-    if largest < AIR_HU[1]:
-        raise ValueError(f"not in HU, or empty: largest value is {largest:g}, all of it air")
-    if smallest >= AIR_HU[0]:
-        least = smallest
-    else:  # padded: the least dense voxel that was scanned
-        least = float(data_hu.min(where=data_hu >= AIR_HU[0], initial=largest))
-    if least > AIR_HU[1]:
-        padded = "" if least == smallest else f" apart from padding of {smallest:g}"
-        raise ValueError(f"not in HU: smallest value is {least:g}{padded}; air must be near -1000")
-    return np.maximum(data_hu, data_hu.dtype.type(PADDING_BELOW_HU))
+def _check_count(shape: Sequence[int]) -> None:
+    """ValueError where a header promises more than any CT holds; reading it would fill memory."""
+    count = math.prod(int(n) for n in shape)
+    if not 0 < count <= LARGEST_VOXELS:
+        raise ValueError(f"not a CT: the header says {' x '.join(map(str, shape))} voxels")
 
 
 def _check_spacing(volume: Volume) -> None:

@@ -1,15 +1,18 @@
 """One person's CT and what is derived from it; each thing is made when it is first asked for."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from calibration import Rigid
 from detector import read_landmarks
-from drr import HeadAnatomy, Volume, find_anatomy, without_couch
+from drr import HeadAnatomy, Volume, find_anatomy, read_labels
+from drr.couch import GRID_MM, head_mask, kept_alone
+from drr.thick_slices import refined
 from drr.volume import moved
 
 from .trial import Trial
@@ -21,23 +24,68 @@ if TYPE_CHECKING:
 BONE_POINTS = 2000
 
 
+class Scan(NamedTuple):
+    """A CT ready to be worked with, and what was taken out of it."""
+
+    volume: Volume
+    """Fine slices, without couch and head rest."""
+    overview: Volume
+    """On a coarse grid, with everything that was scanned."""
+    kept: np.ndarray
+    """(i, j, k) bool, on the overview's grid."""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A CT, and the file of its landmarks, which need not be there."""
+    """A CT, and the files of its landmarks and of its cranium, which need not be there."""
 
     ct: Path
     landmarks_file: Path | None = None
     skin_threshold_hu: float = -300.0
+    cranium_labels: Path | None = None
+    cranium_label_values: tuple[int, ...] = ()
 
     @cached_property
+    def scan(self) -> Scan:
+        """The CT with its slices made fine and its couch taken out; what its reader says is said.
+
+        Raises:
+            FileNotFoundError: there is no CT.
+            ValueError: it is no CT that can be worked with.
+        """
+        whole = refined(Volume.read(self.ct))
+        for note in whole.notes:
+            warnings.warn(f"{self.ct}: {note}", stacklevel=2)
+        overview = whole.resampled(GRID_MM)
+        kept = head_mask(overview)
+        return Scan(kept_alone(whole, kept, overview.ct_from_voxel), overview, kept)
+
+    @property
     def volume(self) -> Volume:
         """The CT without couch and head rest."""
-        return without_couch(Volume.read(self.ct))
+        return self.scan.volume
 
     @cached_property
     def anatomy(self) -> HeadAnatomy:
-        """Which voxels are bone, and which of it is the cranium."""
-        return find_anatomy(self.volume)
+        """Which voxels are bone, and which of it is the cranium: the user's, or found.
+
+        Raises:
+            ValueError: there is no bone, or the user's cranium is not that of this CT.
+        """
+        if self.cranium_labels is None:
+            found = find_anatomy(self.volume)
+            if not found.is_head:
+                warnings.warn(
+                    f"{self.ct}: no head in it, as no bone encloses a brain; its largest bone is "
+                    "taken for the rigid one",
+                    stacklevel=2,
+                )
+            return found
+        given = read_labels(self.cranium_labels, self.cranium_label_values)
+        try:
+            return find_anatomy(self.volume, given)
+        except ValueError as error:
+            raise ValueError(f"{self.cranium_labels}: {error}") from None
 
     @cached_property
     def landmarks_ct(self) -> dict[str, np.ndarray]:
@@ -84,4 +132,10 @@ class Subject:
 
 def subject_of(trial: Trial) -> Subject:
     """The subject of a trial."""
-    return Subject(trial.ct, trial.landmarks, trial.skin_threshold_hu)
+    return Subject(
+        trial.ct,
+        trial.landmarks,
+        trial.skin_threshold_hu,
+        trial.cranium_labels,
+        trial.cranium_label_values,
+    )

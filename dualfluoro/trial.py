@@ -54,6 +54,10 @@ class Trial:
     times: Path | None
     models: Path
     exposure: ExposureSettings
+    cranium_labels: Path | None = None
+    """A label map that says what the cranium is, in place of the automatic mask."""
+    cranium_label_values: tuple[int, ...] = ()
+    """The labels in it that count; none: all but 0."""
 
     def __fspath__(self) -> str:
         """A loaded trial stands for its folder."""
@@ -107,6 +111,7 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
     ct = folder / subject.require("ct", str, 'ct = "ct.nii.gz"')
     landmarks = subject.get("landmarks", str)
     threshold = subject.get("skin_threshold_hu", float)
+    labels, label_values = _cranium_labels(subject, folder)
     views = _views(path, content)
     rig, rig_files = rig_of(_table(path, content, "rig"), folder, views)
     time, models = _table(path, content, "time"), _table(path, content, "models")
@@ -136,7 +141,27 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
         times=None if times is None else folder / times,
         models=models_folder,
         exposure=exposure,
+        cranium_labels=labels,
+        cranium_label_values=label_values,
     )
+
+
+def _cranium_labels(subject: TomlTable, folder: Path) -> tuple[Path | None, tuple[int, ...]]:
+    """The label map of the cranium, and which of its labels count."""
+    name = subject.get("cranium_labels", str)
+    values = subject.get("cranium_label_values", list) or []
+    if "cranium_label_values" in subject.content and (
+        name is None or not values or not all(type(v) is int and 0 < v < 32768 for v in values)
+    ):
+        raise ValueError(
+            f"{subject.where('cranium_label_values')} must list labels above 0 of the file "
+            f"cranium_labels, such as [1, 2]; found {values!r}"
+        )
+    if name is not None and not (folder / name).is_file():
+        raise FileNotFoundError(
+            f"{subject.where('cranium_labels')}: there is no label map {folder / name}"
+        )
+    return None if name is None else folder / name, tuple(values)
 
 
 def _table(path: Path, content: dict[str, Any], name: str) -> TomlTable:

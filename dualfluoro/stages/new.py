@@ -12,6 +12,8 @@ TEMPLATE = """\
 ct = "ct.nii.gz"                  # NIfTI, NRRD, MetaImage, or a folder with one DICOM series; HU
 # landmarks = "landmarks.json"    # named points of the skull; Slicer .mrk.json and .fcsv too
 # skin_threshold_hu = -300
+# cranium_labels = "labels.nii.gz"   # what is rigid, in place of the automatic mask
+# cranium_label_values = [1]         # which of its labels; all but 0 without it
 
 [rig]
 file = "rig.json"

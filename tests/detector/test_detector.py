@@ -12,6 +12,7 @@ from detector.card import Card
 from detector.network import Places
 from detector.train_detector import measured
 from detector.views import View
+from drr.couch import without_couch
 from drr.volume import Volume
 
 
@@ -87,6 +88,18 @@ def test_the_fingerprint_sees_voxels_and_place_not_the_type(volume):
     moved = volume.ct_from_voxel.copy()
     moved[0, 3] += 0.5
     assert ct_fingerprint(Volume(volume.data_hu, moved)) != ct_fingerprint(volume)
+    turned = Volume(volume.data_hu.reshape(-1, 1, 45), volume.ct_from_voxel)
+    assert ct_fingerprint(turned) != ct_fingerprint(volume)
+
+
+def test_the_fingerprint_is_that_of_the_ct_as_it_was_read(detector, volume):
+    data = np.where(volume.data_hu == -1000, np.float32(-990), volume.data_hu)
+    scanned = Volume(data, volume.ct_from_voxel)
+    alone = without_couch(scanned)
+    assert not np.array_equal(alone.data_hu, data)
+    assert ct_fingerprint(without_couch(alone)) == ct_fingerprint(scanned)
+    with pytest.raises(ValueError, match="trained on another CT"):
+        detector.check_subject(alone)
 
 
 def test_a_frame_that_is_not_finite_is_refused(detector):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from drr.couch import without_couch
 from drr.volume import Volume
@@ -62,6 +63,23 @@ def test_air_around_the_head_becomes_exactly_air():
     assert (data[x**2 + y**2 + z**2 > 100**2] == -1000).all()
     assert (data[inside] == -950).all()
     assert volume.data_hu.min() == -990  # the given CT is left alone
+
+
+def test_a_couch_under_a_tilted_gantry_is_taken():
+    """The slices are turned by 20 deg against a couch that runs along the scanner's z."""
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("x", 20, degrees=True).as_matrix()
+    middle = np.eye(4)
+    middle[:3, 3] = -CT_FROM_VOXEL[:3, :3] @ (np.array(SHAPE) - 1) / 2
+    affine = turn @ middle @ CT_FROM_VOXEL
+    data = np.full(SHAPE, -990, np.int16)
+    points = Volume(data, affine).points_ct(np.moveaxis(np.indices(SHAPE), 0, -1))
+    ball = np.linalg.norm(points, axis=-1) < 70
+    couch = (points[..., 1] < -67) & (points[..., 1] > -95)
+    data[ball | couch] = 40
+    kept = without_couch(Volume(data, affine)).data_hu
+    assert (kept[ball & (points[..., 1] > -62)] == 40).all()
+    assert (kept[couch & ~ball] == -1000).mean() > 0.99
 
 
 def test_a_piece_of_bone_alone_is_left_as_it_is():

@@ -130,14 +130,14 @@ def test_what_is_not_3d_is_refused(tmp_path, shape):
         (blob_hu() * 2, 0.5, 0, np.float32),
         (blob_hu().astype(np.float64), 1, 0, np.float32),
         (blob_hu().astype(">i2"), 1, 0, np.int16),
+        (blob_hu(), 0, 500, np.int16),  # the standard's "not scaled"
+        (blob_hu(), np.nan, 0, np.int16),
     ],
 )
 def test_slope_and_intercept_are_applied(tmp_path, stored, slope, intercept, kind):
     image = nibabel.Nifti1Image(stored, None)
     image.header.set_sform(OBLIQUE, code=1)
     image.header.set_qform(None, code=0)
-    image.header.set_slope_inter(slope, intercept)
-    image.to_filename(tmp_path / "scaled.nii")
     volume = Volume.read(store_raw(tmp_path / "ct.nii", image.header, stored, slope, intercept))
     assert volume.data_hu.dtype == kind
     assert volume.data_hu == pytest.approx(blob_hu().astype(float))
@@ -157,6 +157,71 @@ def test_a_ct_with_an_offset_is_refused(tmp_path):
     path = write_nifti(tmp_path / "ct.nii", blob_hu() + np.int16(1024), sform=OBLIQUE)
     with pytest.raises(ValueError, match="smallest value is 24; air must be near -1000"):
         Volume.read(path)
+
+
+def noisy_hu(shape=(20, 20, 20), seed=0):
+    """A block of tissue with a bone in it, in air with noise."""
+    data = np.full(shape, -1000, np.int16)
+    data[4:16, 4:16, 4:16], data[6:8, 6:14, 6:14] = 40, 900
+    return data + np.random.default_rng(seed).normal(0, 15, shape).round().astype(np.int16)
+
+
+def test_padding_of_air_does_not_hide_an_offset(tmp_path):
+    data = noisy_hu() + np.int16(1024)
+    data[:, :2] = -1024
+    with pytest.raises(ValueError, match="shows most around 24 and 1064; was an offset of"):
+        Volume.read(write_nifti(tmp_path / "ct.nii", data, sform=OBLIQUE))
+
+
+@pytest.mark.parametrize("padding", [-2000, -3024, -1024])
+def test_scanned_air_is_judged_beside_padding(tmp_path, padding):
+    data = noisy_hu()
+    data[:, :3] = padding
+    volume = Volume.read(write_nifti(tmp_path / "ct.nii", data, sform=OBLIQUE))
+    assert volume.notes == ()
+    assert volume.data_hu[:, :3].max() == -1024
+
+
+def test_an_offset_taken_off_twice_is_refused(tmp_path):
+    path = write_nifti(tmp_path / "ct.nii", noisy_hu() - np.int16(1024), sform=OBLIQUE)
+    with pytest.raises(ValueError, match=r"air reads -20\d\d HU.* an offset of 10\d\d or so"):
+        Volume.read(path)
+
+
+def test_air_that_is_off_is_said(tmp_path):
+    data = (0.93 * (noisy_hu() + 1000.0) - 920).round().astype(np.int16)
+    volume = Volume.read(write_nifti(tmp_path / "ct.nii", data, sform=OBLIQUE))
+    assert volume.notes == ("air reads -920 HU in place of -1000: the scale of this CT is off",)
+
+
+def test_a_drawn_ct_whose_air_is_one_value_is_taken(tmp_path):
+    for air in (-1000, -1024):
+        data = blob_hu()
+        data[data == -1000] = air
+        assert Volume.read(write_nifti(tmp_path / "ct.nii", data, sform=OBLIQUE)).notes == ()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_a_sheared_nifti_stands_upright(tmp_path, order):
+    """Slices that drift by one voxel each, with the slice axis last or first."""
+    sheared = np.array([[-1.0, 0, 0, 9], [0, 0.5, 0.5, 8], [0, 0, 2, 7], [0, 0, 0, 1]])
+    affine = sheared.copy()
+    affine[:3, :3] = sheared[:3, list(order)]
+    path = write_nifti(tmp_path / "ct.nii", blob_hu().transpose(order), sform=affine)
+    volume = Volume.read(path)
+    slices = volume.data_hu.transpose(np.argsort(order))
+    assert slices.shape == (7, 10, 5)
+    for k in range(5):
+        assert np.array_equal(slices[:, k : k + 6, k], blob_hu()[:, :, k])
+    bone = volume.points_ct(np.argwhere(volume.data_hu == 1200)[0])
+    assert bone == pytest.approx((sheared @ [1, 2, 3, 1])[:3])
+    assert volume.notes[0].startswith("the gantry was tilted by 14.0 deg")
+
+
+def test_a_grid_without_right_angles_is_refused(tmp_path):
+    skewed = np.array([[1.0, 0.2, 0.2, 0], [0, 1, 0.2, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    with pytest.raises(ValueError, match="not perpendicular and not those of tilted slices"):
+        Volume.read(write_nifti(tmp_path / "ct.nii", blob_hu(), sform=skewed))
 
 
 def test_padding_does_not_pass_for_air(tmp_path):
@@ -211,6 +276,24 @@ def test_a_truncated_file_is_refused(tmp_path, name, keep):
     path.write_bytes(whole[: keep if isinstance(keep, int) else int(keep * len(whole))])
     with pytest.raises(ValueError, match=f"{name}: cannot be read"):
         Volume.read(path)
+
+
+def test_a_header_that_promises_too_much_is_refused_before_memory_is_filled(tmp_path):
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.int16)
+    header.set_sform(OBLIQUE, code=1)
+    header["dim"] = [3, 30000, 30000, 30000, 1, 1, 1, 1]
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    (tmp_path / "ct.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(1000)))
+    text = (
+        "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\n"
+        "sizes: 30000 30000 30000\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n"
+        "space origin: (0,0,0)\nendian: little\nencoding: raw\n\n"
+    )
+    (tmp_path / "ct.nrrd").write_bytes(text.encode() + bytes(1000))
+    for name in ("ct.nii.gz", "ct.nrrd"):
+        with pytest.raises(ValueError, match=f"{name}: not a CT: the header says 30000 x 30000"):
+            Volume.read(tmp_path / name)
 
 
 def test_what_only_looks_compressed_is_refused(tmp_path):
