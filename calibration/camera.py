@@ -7,10 +7,16 @@ Pixels: (u, v) = (column, row), undistorted; (0, 0) is the *centre* of the top-l
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
-from .distortion import checked_distortion, distorted_pixels, undistorted_pixels
+from .distortion import (
+    checked_distortion,
+    distorted_pixels,
+    inside_grid,
+    on_other_pixels,
+    undistorted_pixels,
+)
 from .rigid import Array, Rigid, float64
 
 
@@ -60,10 +66,16 @@ class Camera:
         """The x-ray source in the world, mm."""
         return self.cam_from_world.inverse().t
 
-    def project(self, points_world: Num[Array, "*n 3"]) -> Float[Tensor, "*n 2"]:
-        """Pixels of world points (mm); a shadow is cast only where `depth` is positive."""
+    def project(
+        self, points_world: Num[Array, "*n 3"], distorted: bool = False
+    ) -> Float[Tensor, "*n 2"]:
+        """Pixels of world points (mm); a shadow is cast only where `depth` is positive.
+
+        With `distorted`, the recorded image's; ValueError without a distortion map.
+        """
         x = torch.einsum("ij,...j->...i", self.K, self.cam_from_world @ points_world)
-        return x[..., :2] / x[..., 2:]
+        pixels = x[..., :2] / x[..., 2:]
+        return self.distorted(pixels) if distorted else pixels
 
     def depth(self, points_world: Num[Array, "*n 3"]) -> Float[Tensor, "*n"]:
         """Distance (mm) of world points from the source along the optical axis."""
@@ -84,6 +96,10 @@ class Camera:
     def distorted(self, pixels: Num[Array, "*n 2"]) -> Float[Tensor, "*n 2"]:
         """The recorded image's pixels of pinhole pixels; ValueError without a distortion map."""
         return distorted_pixels(float64(pixels), self.K, self._distortion_map())
+
+    def inside_grid(self, pixels: Num[Array, "*n 2"]) -> Bool[Tensor, "*n"]:
+        """Which pinhole pixels the distortion's grid covered; elsewhere it is extrapolated."""
+        return inside_grid(float64(pixels), self.distortion)
 
     def _distortion_map(self) -> dict:
         if self.distortion is None:
@@ -107,12 +123,14 @@ class Camera:
             pixel_spacing_mm=None
             if self.pixel_spacing_mm is None
             else self.pixel_spacing_mm / scale,
+            distortion=on_other_pixels(self.distortion, scale, (shift, shift)),
         )
 
     def cropped(self, left: int, top: int, width: int, height: int) -> "Camera":
         """The view on image[top : top + height, left : left + width]; a negative start pads."""
         shift = self.K.new_tensor([[0, 0, left], [0, 0, top], [0, 0, 0]])
-        return replace(self, K=self.K - shift, width=width, height=height)
+        distortion = on_other_pixels(self.distortion, 1.0, (-left, -top))
+        return replace(self, K=self.K - shift, width=width, height=height, distortion=distortion)
 
 
 def _checked_size(what: str, pixels: int) -> int:

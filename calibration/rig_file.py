@@ -14,6 +14,7 @@ FORMAT, VERSION, UNIT = "dualfluoro-rig", 1, "mm"
 RIG_KEYS = ("format", "version", "unit", "cameras")
 CAMERA_KEYS = ("name", "width", "height", "K", "cam_from_world")
 OPTIONAL_CAMERA_KEYS = ("pixel_spacing_mm", "distortion")
+OPTIONAL_RIG_KEYS = ("uncertainty",)
 
 
 def read_cameras(path: str | Path) -> tuple[Camera, ...]:
@@ -28,7 +29,7 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
             f"{path}: version is {content.get('version')!r}, this program reads version {VERSION}; "
             "write the rig again, or update the program"
         )
-    _check_keys(f"{path}", content, RIG_KEYS)
+    _check_keys(f"{path}", content, RIG_KEYS, OPTIONAL_RIG_KEYS)
     if content["unit"] != UNIT:
         raise ValueError(
             f'{path}: unit is {content["unit"]!r}, must be "{UNIT}"; convert the translation of '
@@ -41,8 +42,13 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
     )
 
 
-def write_cameras(path: str | Path, cameras: tuple[Camera, ...]) -> None:
-    """Write the cameras as rig.json, every number exactly; the file appears whole or not at all."""
+def write_cameras(
+    path: str | Path, cameras: tuple[Camera, ...], uncertainty: dict | None = None
+) -> None:
+    """Write the cameras as rig.json, every number exactly; the file appears whole or not at all.
+
+    `uncertainty` is what a calibration knows of its own accuracy; no reader needs it.
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -52,9 +58,10 @@ def write_cameras(path: str | Path, cameras: tuple[Camera, ...]) -> None:
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        unfinished.write_text(
-            json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(content, indent=1, allow_nan=False)
+        if uncertainty is not None:  # one line, not one a number
+            text = f'{text[:-2]},\n "uncertainty": {json.dumps(uncertainty, allow_nan=False)}\n}}'
+        unfinished.write_text(text + "\n", encoding="utf-8")
         os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)

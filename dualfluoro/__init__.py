@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .stages.calibrate import calibrate
+    from .stages.convert import convert
     from .stages.demo import demo
     from .stages.detect import detect
     from .stages.evaluate import evaluate
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from .stages.new import new
     from .stages.prepare import prepare
     from .stages.report import report
+    from .stages.synthesize import synthesize
     from .stages.track import track
     from .stages.train import train_detector
     from .stages.view import view
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Trial": ".trial",
+    "calibrate": ".stages.calibrate",
+    "convert": ".stages.convert",
     "demo": ".stages.demo",
     "detect": ".stages.detect",
     "evaluate": ".stages.evaluate",
@@ -32,6 +37,7 @@ _MODULE_OF = {
     "new": ".stages.new",
     "prepare": ".stages.prepare",
     "report": ".stages.report",
+    "synthesize": ".stages.synthesize",
     "track": ".stages.track",
     "train_detector": ".stages.train",
     "view": ".stages.view",
@@ -39,6 +45,8 @@ _MODULE_OF = {
 
 __all__ = [
     "Trial",
+    "calibrate",
+    "convert",
     "demo",
     "detect",
     "evaluate",
@@ -48,6 +56,7 @@ __all__ = [
     "new",
     "prepare",
     "report",
+    "synthesize",
     "track",
     "train_detector",
     "view",

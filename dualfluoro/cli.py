@@ -1,10 +1,13 @@
 """The command `dualfluoro`: every subcommand is a stage's own function."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from .stages.calibrate import calibrate
+from .stages.convert import convert
 from .stages.demo import demo
 from .stages.detect import detect
 from .stages.evaluate import evaluate
@@ -30,8 +33,8 @@ WRONG_USAGE, FAILED, INTERRUPTED = 2, 1, 130
 def build_app() -> App:
     """The command line, made from the signatures of the stages."""
     app = App(name="dualfluoro", help=HELP, version=_version)
-    made = (demo, new, landmarks, synthesize, prepare)
-    stages = (*made, detect, track, exposure, evaluate, view, report)
+    made = (demo, new, calibrate, landmarks, synthesize, prepare)
+    stages = (*made, detect, track, exposure, evaluate, view, report, convert)
     for place, stage in enumerate(stages):
         app.command(stage, sort_key=place)
     train = App(name="train", help="Train one model of a trial.", sort_key=len(stages))
@@ -43,6 +46,12 @@ def build_app() -> App:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 done, 1 could not be done (one line on standard error), 2 wrong usage."""
     tokens = list(sys.argv[1:] if argv is None else argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _silence if "--quiet" in tokens else _note
+        return _run(tokens)
+
+
+def _run(tokens: list[str]) -> int:
     try:
         build_app()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
@@ -63,6 +72,15 @@ def _said(error: ValueError | OSError) -> str:
         name = error.filename2 or error.filename  # of a rename, the name that the user knows
         return f"{name}: {error.strerror}" if name else error.strerror
     return str(error)
+
+
+def _note(message: Warning | str, *_, **__) -> None:
+    """What a reader did to a file, in one line on standard error."""
+    print(f"dualfluoro: note: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _silence(*_, **__) -> None:
+    """Nothing, under --quiet."""
 
 
 def _complain(*parts: str) -> None:
