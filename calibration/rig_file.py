@@ -1,13 +1,13 @@
 """rig.json, the cameras of a rig on disk; `contract.md` has its layout."""
 
 import json
-import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
+from .atomic import write_text
 from .camera import Camera
 
 FORMAT, VERSION, UNIT = "dualfluoro-rig", 1, "mm"
@@ -55,16 +55,10 @@ def write_cameras(
         "unit": UNIT,
         "cameras": [_entry(c) for c in cameras],
     }
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        text = json.dumps(content, indent=1, allow_nan=False)
-        if uncertainty is not None:  # one line, not one a number
-            text = f'{text[:-2]},\n "uncertainty": {json.dumps(uncertainty, allow_nan=False)}\n}}'
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    text = json.dumps(content, indent=1, allow_nan=False)
+    if uncertainty is not None:  # one line, not one a number
+        text = f'{text[:-2]},\n "uncertainty": {json.dumps(uncertainty, allow_nan=False)}\n}}'
+    write_text(path, text + "\n")
 
 
 def _parsed(path: Path) -> object:

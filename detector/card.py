@@ -1,7 +1,6 @@
 """Weights and their card: `NAME.safetensors` and `NAME.json`. No pickle is ever read."""
 
 import json
-import os
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 import safetensors
 import safetensors.torch
 from torch import Tensor
+
+from calibration.atomic import whole
 
 FORMAT = "dualfluoro-detector"
 VERSION = 1
@@ -41,15 +42,11 @@ class Card:
 
 def write_weights(path: Path, card: Card, tensors: dict[str, Tensor]) -> None:
     """Write both files, each whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".safetensors.partial")
     contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    safetensors.torch.save_file(contiguous, partial)
     text = json.dumps({"format": FORMAT, "version": VERSION} | asdict(card), indent=1)
-    card_partial = path.with_suffix(".json.partial")
-    card_partial.write_text(text + "\n")
-    os.replace(partial, path)
-    os.replace(card_partial, path.with_suffix(".json"))
+    with whole(path.with_suffix(".json")) as unfinished_card, whole(path) as unfinished:
+        safetensors.torch.save_file(contiguous, unfinished)
+        unfinished_card.write_text(text + "\n")
 
 
 def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Num
 from torch import Tensor
 
+from calibration.atomic import write_text
 from drr.volume import Volume
 
 Point = Float[np.ndarray, "3"]
@@ -69,12 +70,7 @@ def write_landmarks(
         text = json.dumps({**OURS, "points": listed}, indent=1) + "\n"
     else:
         raise ValueError(f"{path}: landmarks are written as .json, .mrk.json or .fcsv")
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, text)
 
 
 def check_near_volume(points_ct: Mapping[str, Point], volume: Volume, origin: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import pickle
 import signal
 import threading
@@ -21,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from calibration.atomic import whole
 from drr.dataset import read_manifest
 from drr.material_model import MaterialModel
 
@@ -255,7 +255,5 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 
 def _save(state: dict, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    with whole(path) as unfinished:
+        torch.save(state, unfinished)

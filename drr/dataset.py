@@ -15,7 +15,6 @@ short goes on behind it.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -23,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from calibration.atomic import whole, write_json
 
 from .fluoroscope import Fluoroscope
 from .labelled_radiograph import LabelledRadiograph, Studio, draw_labelled
@@ -151,9 +152,8 @@ def _write_shard(path: Path, drawn: list[LabelledRadiograph]) -> Json:
     }
     for name in ("K", "cam_from_ct", "uv_px", "on_image", "in_field"):
         arrays[name] = np.stack([getattr(r, name) for r in drawn])
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    np.savez(partial, allow_pickle=False, **arrays)
-    os.replace(partial, path)
+    with whole(path) as unfinished:
+        np.savez(unfinished, allow_pickle=False, **arrays)
     return {"file": path.name, "count": len(drawn), "sha256": _sha256(path)}
 
 
@@ -165,9 +165,7 @@ def _write_manifest(folder: Path, parameters: Json, shards: list[Json]) -> None:
         "parameters": parameters,
         "shards": shards,
     }
-    partial = folder / f".{os.getpid()}.manifest.json"
-    partial.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, folder / "manifest.json")
+    write_json(folder / "manifest.json", manifest)
 
 
 def _sha256(path: Path) -> str:

@@ -142,7 +142,8 @@ def _grids(
 
 
 def _distortion(grids: tuple["GridFit", ...]) -> dict | None:
-    """The map of the grid; half way between those before and after."""
+    """The map of the grid; half way between those before and after, where a frame's number does
+    not say how far through the trial it is."""
     if not grids:
         return None
     if len(grids) == 1:

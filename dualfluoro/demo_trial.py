@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from calibration import Camera, Rig, Rigid
+from calibration.atomic import whole, write_text
 from detector import write_landmarks
 from drr import digital_head
 from registration import track_of_poses, write_truth
 
-from .atomic import whole, write_text
 from .ray_march import attenuation_per_mm, line_integrals, moved_panel
 from .simulate import draw_look, film, head_motion, stations
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.atomic import whole
 from detector import Detections, Detector
 from registration import solve_ambiguous_pose
 
-from .atomic import whole
 from .exposures import field_of
 from .frames import Frames
 from .options import Common

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from calibration import Rig, Rigid
+from calibration.atomic import whole
 from registration import Track, track_of_poses, write_truth
 from registration.autoscoper_tra import local_from_ct, read_tra, tra_text
 from registration.body_motion import BodyMotion
 from registration.jointtrack_jts import jointtrack_poses_text, read_jointtrack_poses
 from registration.xmalab_rigid_body import read_rigid_bodies, rigid_bodies_text
 
-from .atomic import whole
 from .file_facts import FileFacts
 
 MOVES = {"track": "ct", "rigid-bodies": "mesh", "tra": "local", "jointtrack-poses": "camera"}

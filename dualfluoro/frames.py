@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from calibration import Camera
+from calibration.undistort import TrialMaps, trial_maps, undistorted_image
 
 from .csv_column import read_column
 from .trial import Trial, View
@@ -30,7 +31,7 @@ class Frames:
     names: tuple[str, ...]
     read: Callable[[int], np.ndarray]
     times_s: np.ndarray | None
-    undistort: tuple[np.ndarray, np.ndarray] | None
+    undistort: TrialMaps | None
 
     def __len__(self) -> int:
         """The number of frames."""
@@ -48,9 +49,8 @@ class Frames:
                 f"{self.camera.name!r} of the rig has {self.camera.width} x {self.camera.height}"
             )
         if self.undistort is not None:
-            import cv2
-
-            image = cv2.remap(image, *self.undistort, cv2.INTER_LINEAR)
+            share = index / max(len(self) - 1, 1)
+            image = undistorted_image(image, self.undistort.at(share))
         return np.ascontiguousarray(image, dtype=np.float32)
 
 
@@ -92,7 +92,7 @@ def open_view(view: View, camera: Camera) -> Frames:
         from .still_images import open_stills
 
         names, read, times_s = open_stills(files)
-    return Frames(camera, names, read, times_s, _map(camera) if view.distorted else None)
+    return Frames(camera, names, read, times_s, trial_maps(camera) if view.distorted else None)
 
 
 def files_of(pattern: Path) -> list[Path]:
@@ -120,13 +120,6 @@ def _only(files: list[Path]) -> Path:
     if len(files) > 1:
         raise ValueError(f"{files[0]}: a view is one video, found {len(files)}: name one of them")
     return files[0]
-
-
-def _map(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Where in the raw image each undistorted pixel comes from, for OpenCV."""
-    rows, columns = np.mgrid[: camera.height, : camera.width]
-    raw = camera.distorted(np.stack([columns, rows], axis=-1)).numpy().astype(np.float32)
-    return np.ascontiguousarray(raw[..., 0]), np.ascontiguousarray(raw[..., 1])
 
 
 def _times_s(trial: Trial, views: tuple[Frames, ...]) -> np.ndarray:

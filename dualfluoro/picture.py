@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyvista as pv
 
+from calibration.atomic import whole
 from drr import Projector, Volume
 from registration import Track
 
-from .atomic import whole
 from .exposures import field_of
 from .frames import Frames
 from .overlay import overlay

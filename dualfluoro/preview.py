@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from calibration.atomic import whole
 from drr import HeadAnatomy
 from drr.resample import nearest_mask
 
-from .atomic import whole
 from .subject import Scan, Subject
 
 PX_PER_MM = 1.5

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.atomic import write_text
 from registration import Track, evaluate
 
 from . import report_plots as plots
-from .atomic import write_text
 from .frames import Frames
 from .offscreen import ADVICE, can_draw
 from .picture import cranium_projector, frame_overlays, room_plotter, write_screenshot

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from calibration.atomic import write_text
 
 from .head import Head
 from .track_exposure import FrameExposure
@@ -28,7 +29,7 @@ def write_exposure_csv(path: str | Path, frames: Sequence[FrameExposure]) -> Non
             start = [frame.frame, _cell(frame.time_s), view.view, frame.status]
             rest = [_cell(getattr(view, name)) for name in VIEW_COLUMNS]
             writer.writerow(start + rest)
-    _write(Path(path), text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def write_exposure_json(
@@ -71,7 +72,7 @@ def write_exposure_json(
         "fields_px": fields,
         "rows": rows,
     }
-    _write(Path(path), json.dumps(document, allow_nan=False))
+    write_text(path, json.dumps(document, allow_nan=False))
 
 
 def _row(frame: FrameExposure, view: ViewExposure) -> dict[str, object]:
@@ -110,13 +111,3 @@ def _plain(value: object) -> object:
     if isinstance(value, float | np.floating):
         return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then give it its own."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

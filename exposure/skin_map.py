@@ -1,6 +1,5 @@
 """What each face of the skin received over a trial: frames, relative and absolute kerma."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyvista as pv
 from jaxtyping import Float, Int
+
+from calibration.atomic import whole
 
 from .head import Head
 from .view_exposure import ViewExposure
@@ -86,10 +87,5 @@ class SkinMap:
 
     def write(self, path: str | Path) -> None:
         """Write skin.vtp, whole or not at all."""
-        path = Path(path)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.vtp")
-        try:
-            self.mesh().save(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole(path) as unfinished:
+            self.mesh().save(unfinished)

@@ -1,12 +1,12 @@
 """track.csv, read and written: the only place that knows its columns."""
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 
 from calibration import Rigid
+from calibration.atomic import whole
 
 from .track import STATUSES, Track
 
@@ -193,12 +193,7 @@ def _cell(value: float, digits: int) -> str:
 
 
 def _write_rows(path: Path, header: tuple[str, ...], rows: list[list[str]]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -22,12 +22,12 @@ def calibrate(calibration: Path, /, *, out: Path | None = None, common: Common =
     target = found.path.parent / "rig.json" if out is None else Path(out)
     if target.is_dir():
         raise ValueError(f"{target}: is a folder; --out names the rig file, such as rig.json")
+    from calibration.atomic import write_text
     from calibration.left_out import left_out_beads
     from calibration.rig_file import write_cameras
     from calibration.rig_uncertainty import rig_uncertainty, uncertainty_entry
     from calibration.solve_rig import solved_rig
 
-    from ..atomic import write_text
     from ..calibrated_rig import calibrated_cameras
     from ..calibration_images import read_view
     from ..calibration_report import calibration_page

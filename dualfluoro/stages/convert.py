@@ -10,7 +10,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..atomic import whole, write_text
 from ..file_facts import FileFacts, check_facts
 from ..foreign_files import KIND_OF, Format, format_of_ending, sniffed
 from ..options import DEFAULTS, Common
@@ -223,12 +222,16 @@ def _write(
     job: Job, target: Path, writer: Callable[..., None], content: object, last: object
 ) -> None:
     """Call the writer on a temporary name, then put the file in its place."""
+    from calibration.atomic import whole
+
     _check_no_input(job, target)
     with whole(target) as unfinished:
         writer(job.write, unfinished, content, last)
 
 
 def _write_text(job: Job, text: str) -> None:
+    from calibration.atomic import write_text
+
     _check_no_input(job, job.target)
     write_text(job.target, text)
 

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-from ..atomic import whole, write_json
 from ..options import DEFAULTS, Common
 from .evaluate import evaluate
 from .track import track
@@ -44,6 +43,7 @@ def install(weights: Path, out: Path) -> None:
     The CT is that of the weights' training, but arithmetic differs between machines in the last
     digit, and with it a few voxels: the card is given this CT's fingerprint.
     """
+    from calibration.atomic import whole, write_json
     from detector import ct_fingerprint
 
     from ..subject import Subject

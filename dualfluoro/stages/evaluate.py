@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..atomic import write_json
 from ..options import DEFAULTS, Common
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ def evaluate(
     json
         Where to write the errors as JSON.
     """
+    from calibration.atomic import write_json
     from registration import Track
     from registration import evaluate as errors_of
 

@@ -33,9 +33,8 @@ def landmarks(trial: TrialFolder, /, *, common: Common = DEFAULTS) -> Path:
 
 
 def _write_landmarks(loaded: Trial, subject: "Subject", common: Common) -> None:
+    from calibration.atomic import whole
     from detector import spread_landmarks, write_landmarks
-
-    from ..atomic import whole
 
     points = spread_landmarks(subject.anatomy)
     with whole(loaded.landmarks) as unfinished:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ..atomic import write_text
 from ..options import DEFAULTS, Common
 
 TEMPLATE = """\
@@ -51,6 +50,8 @@ def new(folder: Path, /, *, common: Common = DEFAULTS) -> Path:
     folder
         The trial's folder; made if it is not there yet.
     """
+    from calibration.atomic import write_text
+
     target = Path(folder) / "trial.toml"
     if target.exists():
         raise ValueError(f"{target} is there already; take another folder, or edit it")

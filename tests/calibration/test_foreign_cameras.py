@@ -3,7 +3,6 @@
 import importlib
 import tomllib
 import warnings
-from pathlib import Path
 
 import cv2
 import h5py
@@ -336,20 +335,17 @@ def test_distortion_goes_through_mayacam_opencv_and_anipose(tmp_path, terms):
 @pytest.mark.parametrize(
     "text",
     [
-        lambda: mayacam1_text(camera("A", (0, 0, 1), (0, 0, 900), LENS), "mm"),
-        lambda: dlt_text(Rig((camera("A", (0, 0, 1), (0, 0, 900), LENS),)), "mm"),
-        lambda: rtk_text(Rig((camera("A", (0, 0, 1), (0, 0, 900), LENS),))),
-        lambda: jointtrack_calibration_text(Rig((camera("A", (0, 0, 0), (0, 0, 0), LENS),))),
-        lambda: write_xreg(Path("/dev/null"), Rig((camera("A", (0, 0, 1), (0, 0, 900), LENS),))),
+        lambda path: mayacam1_text(camera("A", (0, 0, 1), (0, 0, 900), LENS), "mm"),
+        lambda path: dlt_text(Rig((camera("A", (0, 0, 1), (0, 0, 900), LENS),)), "mm"),
+        lambda path: rtk_text(Rig((camera("A", (0, 0, 1), (0, 0, 900), LENS),))),
+        lambda path: jointtrack_calibration_text(Rig((camera("A", (0, 0, 0), (0, 0, 0), LENS),))),
+        lambda path: write_xreg(path, Rig((camera("A", (0, 0, 1), (0, 0, 900), LENS),))),
     ],
     ids=["mayacam1", "dlt", "rtk", "jointtrack", "xreg"],
 )
-def test_a_distortion_that_is_lost_is_said(text):
+def test_a_distortion_that_is_lost_is_said(text, tmp_path):
     with pytest.warns(UserWarning, match=r"holds no distortion"):
-        try:
-            text()
-        except OSError:
-            pass
+        text(tmp_path / "rig.h5")
 
 
 LENS = {"model": "opencv", "coefficients": TERMS}

@@ -6,6 +6,7 @@ from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
 from calibration import Camera
+from calibration.distortion import blended
 from dualfluoro import load_trial
 from dualfluoro.frames import files_of, open_frames, open_view
 
@@ -102,6 +103,37 @@ def test_a_distorted_frame_is_undistorted_to_the_camera(trial, view_of):
     image = open_view(view_of("x.png", distorted=True), bent)[0]
     found = [float((image * axis).sum() / image.sum()) for axis in (columns, rows)]
     np.testing.assert_allclose(found, target, atol=0.15)
+
+
+def shift_map(u_px):
+    """A map that moves everything along u, as a polynomial of degree 1."""
+    corners = [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]
+    return {
+        "model": "polynomial-1",
+        "center_px": [63.5, 63.5],
+        "scale_px": 64.0,
+        "degree": 1,
+        "coefficients": [[u_px / 64, 0.0, 0.0], [0.0, 0.0, 0.0]],
+        "outline": corners,
+    }
+
+
+def test_between_grids_before_and_after_each_frame_has_its_own_map(trial, view_of):
+    """A spot that stands still on the tube: 0, 4 and 8 px of shift in three frames."""
+    plain = camera_of(trial)
+    map_ = blended(shift_map(0.0), shift_map(8.0), 0.5)
+    bent = Camera(plain.K, plain.cam_from_world, 128, 128, name="A", distortion=map_)
+    rows, columns = np.mgrid[:128, :128]
+    spot = np.exp(-((columns - 70) ** 2 + (rows - 50) ** 2) / 18)
+    (trial / "x").mkdir()
+    for number in range(3):
+        path = trial / "x" / f"{number}.png"
+        Image.fromarray((spot * 60000).astype(np.uint16)).save(path)
+    frames = open_view(view_of("x/*.png", distorted=True), bent)
+    for number, expected in enumerate((70, 66, 62)):
+        image = frames[number]
+        assert (image * columns).sum() / image.sum() == pytest.approx(expected, abs=0.05)
+        assert (image * rows).sum() / image.sum() == pytest.approx(50, abs=0.05)
 
 
 def test_times_follow_the_rate_or_a_column(trial):

@@ -23,7 +23,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     """Write text in UTF-8, whole or not at all."""
     with whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", newline="")
 
 
 def write_json(path: str | Path, content: object) -> None:
