@@ -21,7 +21,7 @@ import torch
 from detector import TrainingConfig, spread_landmarks, train_network
 from detector.train_detector import TRAINING_GRID_MM
 from detector.views import ViewRange, view_sequence
-from drr import Volume, digital_head, find_anatomy, material_model, vessel_projectors, without_couch
+from drr import Volume, digital_head, find_anatomy, varied_model, without_couch
 
 LOOKS_EACH = 4
 
@@ -46,7 +46,7 @@ def main():
 def head_of(ct):
     volume = digital_head(0).volume if ct is None else without_couch(Volume.read(ct))
     anatomy = find_anatomy(volume)
-    head = material_model(volume.resampled(TRAINING_GRID_MM), vessel_projectors(anatomy))
+    head = varied_model(volume, anatomy, TRAINING_GRID_MM)
     return head, np.array(list(spread_landmarks(anatomy).values()))
 
 

@@ -17,10 +17,9 @@ from drr import (
     material_model,
     random_collimation,
     render_materials,
-    vessel_projectors,
 )
 from drr.head_orientation import CAM_FROM_UPRIGHT, draw_orientation
-from drr.material_model import draw_contrast
+from drr.material_model import draw_condition, varied_model
 
 COLUMNS, COUNT, SIZE = 6, 24, 256
 SOURCE_TO_HEAD_MM, FIELD_MM = 750.0, 280.0
@@ -58,13 +57,13 @@ def head_picture(seed, spacing_mm):
 
 def look_pictures(spacing_mm):
     head = digital_head(0, spacing_mm)
-    model = material_model(head.volume, vessel_projectors(find_anatomy(head.volume)))
+    model = varied_model(head.volume, find_anatomy(head.volume), spacing_mm)
     pictures = []
     for number in range(COUNT):
         rng = np.random.default_rng(number)
         K, cam_from_ct = camera_of(draw_orientation(rng), head.volume)
-        contrast = draw_contrast(model, rng)
-        lines = render_materials(model, K, SIZE, SIZE, cam_from_ct, contrast)
+        condition = draw_condition(model, rng)
+        lines = render_materials(model, K, SIZE, SIZE, cam_from_ct, condition)
         mask = random_collimation(rng, SIZE, SIZE).mask(SIZE, SIZE)
         pictures.append(film(lines, Fluoroscope.randomised(rng, SIZE), mask, rng))
     return pictures

@@ -1,6 +1,5 @@
 """From a CT and its landmarks to a detector: training, then calibration on views not trained on."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -9,8 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from drr.material_model import material_model
-from drr.projector import Projector
+from drr.material_model import MaterialModel, material_model
 from drr.volume import Volume
 
 from .card import Card
@@ -35,7 +33,7 @@ def train_detector(
     seed: int = 0,
     device: str = "cpu",
     dataset: Path | None = None,
-    vessels: Sequence[Projector] = (),
+    head: MaterialModel | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on radiographs of the volume and write `folder/detector.safetensors` with its card.
@@ -44,7 +42,8 @@ def train_detector(
         volume: the head's CT, without the couch.
         landmarks: ct, mm, by name: on the rigid skull.
         folder: also holds the checkpoint and `training.csv`; a run that was cut short goes on.
-        vessels: trees of `drr.material_model.vessel_projectors`, filled in a share of the views.
+        head: what the views are rendered from, such as `drr.varied_model` on TRAINING_GRID_MM;
+            without it the volume as it is.
         dataset: folder of a data set to train on, in place of radiographs rendered on the fly.
 
     Raises:
@@ -55,7 +54,7 @@ def train_detector(
     config = config or TrainingConfig()
     points_ct = np.array(list(landmarks.values()), dtype=np.float64)
     shape = shape or Shape(len(points_ct))
-    head = material_model(volume.resampled(TRAINING_GRID_MM), vessels)
+    head = head or material_model(volume.resampled(TRAINING_GRID_MM))
     network = train_network(
         head,
         points_ct,

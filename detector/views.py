@@ -16,7 +16,7 @@ from drr.collimation import Collimation, random_collimation
 from drr.film import film
 from drr.fluoroscope import Fluoroscope
 from drr.head_orientation import draw_orientation
-from drr.material_model import MaterialModel, draw_contrast, render_materials
+from drr.material_model import MaterialModel, draw_condition, render_materials
 
 from .network_input import INPUT_PX, MARGIN, Window, field_mask, planes_of, with_facing
 
@@ -97,8 +97,8 @@ def draw_radiograph(
         np.array([(INPUT_PX - 1) / 2, (INPUT_PX - 1) / 2]) - [cx, cy]
     ) * mm_per_px
     K = np.array([[f, 0, cx], [0, f, cy], [0, 0, 1]])
-    contrast = draw_contrast(head, rng)
-    line_integrals = render_materials(head, K, INPUT_PX, INPUT_PX, cam_from_ct, contrast).numpy()
+    condition = draw_condition(head, rng)
+    line_integrals = render_materials(head, K, INPUT_PX, INPUT_PX, cam_from_ct, condition).numpy()
     points_cam = points_ct @ R.T + cam_from_ct[:3, 3]
     uv = points_cam[:, :2] / points_cam[:, 2:] * f + [cx, cy]
     toward_source = float(-R[2, 1])

@@ -13,7 +13,13 @@ from .head_landmarks import MANDIBLE_LANDMARKS
 from .head_motion import with_neck_bent
 from .head_shape import HeadShape, drawn_shape
 from .label_map import PlacedMask, read_labels
-from .material_model import MaterialModel, material_model, render_materials, vessel_projectors
+from .material_model import (
+    MaterialModel,
+    material_model,
+    render_materials,
+    varied_model,
+    vessel_projectors,
+)
 from .projector import Projector, render
 from .structures import render_structures, structure_projectors
 from .torch_renderer import Attenuation, render_torch
@@ -49,6 +55,7 @@ __all__ = [
     "render_structures",
     "render_torch",
     "structure_projectors",
+    "varied_model",
     "vessel_projectors",
     "with_neck_bent",
     "without_couch",

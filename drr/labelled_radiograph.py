@@ -18,7 +18,7 @@ from .collimation import Collimation, random_collimation
 from .film import film
 from .fluoroscope import Fluoroscope
 from .head_orientation import draw_orientation
-from .material_model import MaterialModel, draw_contrast, render_materials
+from .material_model import MaterialModel, draw_condition, render_materials
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def draw_labelled(studio: Studio, seed: int, number: int) -> LabelledRadiograph:
     world_from_ct = _draw_pose(studio, np.random.default_rng((seed, 0, number // len(views))))
     cam_from_ct = camera.cam_from_world @ world_from_ct
     rng = np.random.default_rng((seed, 1, number))
-    contrast = draw_contrast(studio.head, rng)
+    condition = draw_condition(studio.head, rng)
     line_integrals = render_materials(
-        studio.head, camera.K, camera.width, camera.height, cam_from_ct, contrast
+        studio.head, camera.K, camera.width, camera.height, cam_from_ct, condition
     )
     fluoroscope = Fluoroscope.randomised(rng, camera.width)
     collimation = random_collimation(rng, camera.width, camera.height)

@@ -7,7 +7,8 @@ import numpy as np
 
 from detector import Detector, TrainingConfig, ct_fingerprint, spread_landmarks
 from detector import train_detector as train
-from drr import MANDIBLE_LANDMARKS, vessel_projectors
+from detector.train_detector import TRAINING_GRID_MM
+from drr import MANDIBLE_LANDMARKS, varied_model
 
 from .options import Common
 from .progress import training_bar
@@ -71,7 +72,7 @@ def trained(
             seed=common.seed,
             device=common.torch_device(),
             dataset=dataset,
-            vessels=() if dataset else vessel_projectors(subject.anatomy),
+            head=varied_model(subject.volume, subject.anatomy, TRAINING_GRID_MM),
             progress=progress,
         )
     return Detector.read(path)

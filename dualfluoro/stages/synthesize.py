@@ -35,7 +35,7 @@ def synthesize(
     from detector import ct_fingerprint
     from drr.dataset import write_dataset
     from drr.labelled_radiograph import Studio, resized_rig
-    from drr.material_model import material_model, vessel_projectors
+    from drr.material_model import varied_model
 
     from ..progress import counted
     from ..subject import subject_of
@@ -50,10 +50,8 @@ def synthesize(
         "ct_fingerprint": ct_fingerprint(volume),
         "landmarks_ct": {name: [float(x) for x in point] for name, point in points.items()},
     }
-    if volume.spacing_mm.min() < FINEST_GRID_MM:
-        volume = volume.resampled(FINEST_GRID_MM)
     rig = resized_rig(loaded.rig, size)
-    head = material_model(volume, vessel_projectors(subject.anatomy, seed=common.seed))
+    head = varied_model(volume, subject.anatomy, FINEST_GRID_MM, common.seed)
     studio = Studio(head, np.array(list(points.values()), np.float64), rig)
     folder = loaded.folder / "dataset"
     with counted("radiographs", count, common) as progress:

@@ -3,14 +3,17 @@ import pytest
 import torch
 
 from calibration import Rigid
-from drr.anatomy import HeadAnatomy
+from drr.anatomy import HeadAnatomy, find_anatomy
+from drr.digital_head import digital_head
 from drr.material_model import (
     CONTRAST_SHARE,
+    Condition,
     Contrast,
     MaterialModel,
-    draw_contrast,
+    draw_condition,
     material_model,
     render_materials,
+    varied_model,
     vessel_projectors,
 )
 from drr.materials import hu_per_iodine_mg_ml
@@ -47,9 +50,10 @@ def test_water_and_bone_add_up_to_the_plain_radiograph():
 def test_iodine_follows_its_concentration_and_is_that_of_the_painted_ct():
     (vessels,) = vessel_projectors(anatomy(), count=1, seed=3)
     empty = Volume(np.full(vessels.volume.shape, -1000, np.int16), vessels.volume.ct_from_voxel)
-    model = MaterialModel(material_model(empty).tissue, (vessels,))
+    model = material_model(empty, vessels=(vessels,))
     weak, strong = (
-        render_materials(model, K, 64, 64, ahead(), Contrast(0, x))[2] for x in (10.0, 30.0)
+        render_materials(model, K, 64, 64, ahead(), Condition(0, Contrast(0, x)))[2]
+        for x in (10.0, 30.0)
     )
     torch.testing.assert_close(strong, 3 * weak)
     share = np.asarray(vessels.volume.data_hu) / 1000 + 1
@@ -70,14 +74,50 @@ def test_vessels_stay_in_the_cavity_and_differ_by_seed():
 
 
 def test_a_share_of_radiographs_has_contrast_medium():
-    model = MaterialModel((), vessel_projectors(anatomy(), count=1))
+    model = MaterialModel(((),), vessel_projectors(anatomy(), count=1))
     rng = np.random.default_rng(0)
-    drawn = [draw_contrast(model, rng) for _ in range(2000)]
-    assert np.mean([d is not None for d in drawn]) == pytest.approx(CONTRAST_SHARE, abs=0.03)
-    assert all(draw_contrast(MaterialModel(()), rng) is None for _ in range(50))
+    drawn = [draw_condition(model, rng) for _ in range(2000)]
+    assert np.mean([d.contrast is not None for d in drawn]) == pytest.approx(
+        CONTRAST_SHARE, abs=0.03
+    )
+    assert all(draw_condition(MaterialModel(((),)), rng).contrast is None for _ in range(50))
 
 
 def test_a_ct_without_a_cavity_has_no_vessels():
     whole = anatomy()
     none = HeadAnatomy(whole.bone, whole.cranium, None, whole.ct_from_voxel, False, 250.0)
     assert vessel_projectors(none) == ()
+
+
+def test_a_varied_model_moves_the_neck_and_leaves_the_cranium():
+    head = digital_head(0, 3.0)
+    found = find_anatomy(head.volume)
+    model = varied_model(head.volume, found, 3.0)
+    assert len(model.postures) > 3 and len(model.vessels) == 3
+    R = np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]])  # from the side
+    cam_from_ct = np.eye(4)
+    cam_from_ct[:3, :3] = R
+    cam_from_ct[:3, 3] = [0, 0, 800] - R @ head.volume.center_ct
+    K = np.array([[180.0, 0, 31.5], [0, 180.0, 31.5], [0, 0, 1]])
+    images = [
+        render_materials(model, K, 64, 64, cam_from_ct, Condition(n)).sum(0)
+        for n in range(len(model.postures))
+    ]
+    row_of_base = round(31.5 - 180 * (head.landmarks["basion"][2] - head.volume.center_ct[2]) / 800)
+    above, below = slice(0, row_of_base - 6), slice(row_of_base + 3, 64)
+    for image in images[1:]:
+        assert abs(image[above] - images[0][above]).max() < 0.02
+        assert abs(image[below] - images[0][below]).max() > 0.3
+
+
+def test_a_ct_that_is_no_head_has_one_posture():
+    whole = anatomy()
+    none = HeadAnatomy(whole.bone, whole.cranium, None, whole.ct_from_voxel, False, 250.0)
+    volume = Volume(np.zeros(whole.bone.shape, np.int16), whole.ct_from_voxel)
+    assert len(varied_model(volume, none, 3.0).postures) == 1
+
+
+def test_every_posture_is_drawn():
+    model = MaterialModel(((), (), ()))
+    rng = np.random.default_rng(0)
+    assert {draw_condition(model, rng).posture for _ in range(60)} == {0, 1, 2}
