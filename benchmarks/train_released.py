@@ -16,6 +16,7 @@ import rich.progress
 
 from detector import Detector, TrainingConfig, train_detector
 from detector.card import write_weights
+from detector.views import ViewRange
 from dualfluoro.demo_trial import DemoPlan, write_demo_trial
 from dualfluoro.subject import subject_of
 from dualfluoro.trial import load_trial
@@ -39,7 +40,9 @@ def main() -> None:
             subject.volume,
             training_landmarks(subject),
             work,
-            TrainingConfig(minutes=args.minutes),
+            TrainingConfig(
+                minutes=args.minutes, warm_start=False, views=ViewRange(ramp_views=30_000)
+            ),
             progress=lambda share, figures: bar.update(task, completed=share),
         )
     detector = Detector.read(path)

@@ -30,6 +30,7 @@ from .loss import landmark_loss
 from .network import LandmarkNetwork, Shape
 from .training_log import TrainingLog
 from .views import View, ViewRange, view_sequence
+from .warm_start import warmed
 
 Progress = Callable[[float, dict[str, float]], None]
 """Called after each step with the share of the budget spent, and the latest figures."""
@@ -50,6 +51,8 @@ class TrainingConfig:
     looks_each: int = 4
     """Looks and collimations a rendered radiograph is seen through."""
     gradient_norm: float = 5.0
+    warm_start: bool = True
+    """Begin with the trunk of the released detector, where the network's shape is the same."""
     checkpoint_s: float = 60.0
     views: ViewRange = field(default_factory=ViewRange)
 
@@ -59,7 +62,10 @@ class _Run:
 
     def __init__(self, shape: Shape, config: TrainingConfig, seed: int, device: str):
         torch.manual_seed(seed)
-        self.network = LandmarkNetwork(shape).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = LandmarkNetwork(shape)
+        if config.warm_start:
+            warmed(network)
+        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaged = get_ema_multi_avg_fn(config.average)
         self.averaged = AveragedModel(self.network, multi_avg_fn=averaged, use_buffers=True)
         self.optimizer = torch.optim.AdamW(

@@ -38,9 +38,10 @@ class ViewRange:
     field_mm: tuple[float, float] = (110.0, 290.0)
     off_centre_sd: float = 0.22
     """Place of the head's middle in the field, a share of the field's side."""
-    ramp_views: int = 30_000
+    ramp_views: int = 10_000
     """Views until the share of hard ones has grown to `hard_share`: without a gentle beginning
-    (clean images of most of the head) the network learns little more than where the head is."""
+    (clean images of most of the head) the network learns little more than where the head is. A
+    network that begins at random needs three times as many."""
     hard_share: float = 0.7
 
     def gentle(self) -> "ViewRange":
