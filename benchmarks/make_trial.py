@@ -2,10 +2,12 @@
 
     python benchmarks/make_trial.py CT.nii.gz OUT [--frames 24] [--seed 0] [--facing-deg 0]
                                     [--motion walking|neck|collimated] [--lag 0.05] [--bits 12]
+                                    [--field-mm 300]
 
 Nothing of `dualfluoro` is imported: geometry is NumPy and SciPy, projection is RTK, files are
-SimpleITK and OpenCV. Two views 60 deg apart, SID 1100 mm, SOD 750 mm, a 300 mm round field on
-512 x 512 pixels, the world turned at random.
+SimpleITK and OpenCV. Two views 60 deg apart, SID 1100 mm, SOD 750 mm, a round field on 512 x 512
+pixels (300 mm wide at the detector; 228.6 mm is an intensifier's 9-inch mode), the world turned at
+random.
 """
 
 import argparse
@@ -21,8 +23,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 SIZE = 512
-FIELD_MM, SID_MM, SOD_MM = 300.0, 1100.0, 750.0
-PIXEL_MM = FIELD_MM / SIZE * 1.02
+SID_MM, SOD_MM = 1100.0, 750.0
+PIXELS_A_FIELD = SIZE / 1.02
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -44,7 +46,9 @@ def read_head(path: Path) -> tuple[itk.Image, np.ndarray]:
     return attenuation, LPS_FROM_RAS @ centroid_lps
 
 
-def make_rig(rng: np.random.Generator, angle_deg: float) -> tuple[list[dict], np.ndarray]:
+def make_rig(
+    rng: np.random.Generator, angle_deg: float, field_mm: float
+) -> tuple[list[dict], np.ndarray]:
     """Two cameras whose axes nearly meet; `world` is turned and moved at random."""
     world_from_room = np.eye(4)
     world_from_room[:3, :3] = Rotation.random(random_state=int(rng.integers(2**31))).as_matrix()
@@ -61,7 +65,8 @@ def make_rig(rng: np.random.Generator, angle_deg: float) -> tuple[list[dict], np
         cam_from_room = np.eye(4)
         cam_from_room[:3, :3], cam_from_room[:3, 3] = R, -R @ source
         centre = (SIZE - 1) / 2 + rng.uniform(-8, 8, 2)
-        f = SID_MM / PIXEL_MM
+        pixel_mm = field_mm / PIXELS_A_FIELD
+        f = SID_MM / pixel_mm
         cameras.append(
             {
                 "name": name,
@@ -69,7 +74,7 @@ def make_rig(rng: np.random.Generator, angle_deg: float) -> tuple[list[dict], np
                 "height": SIZE,
                 "K": [[f, 0, centre[0]], [0, f, centre[1]], [0, 0, 1]],
                 "cam_from_world": (cam_from_room @ np.linalg.inv(world_from_room)).tolist(),
-                "pixel_spacing_mm": PIXEL_MM,
+                "pixel_spacing_mm": pixel_mm,
                 "distortion": None,
             }
         )
@@ -99,9 +104,9 @@ def project(attenuation: itk.Image, camera: dict, world_from_ct: np.ndarray) -> 
         raise ValueError("RTK refused the geometry")
     kind = itk.Image[itk.F, 3]
     detector_image = rtk.ConstantImageSource[kind].New()
-    cx, cy = camera["K"][0][2], camera["K"][1][2]
-    detector_image.SetOrigin([-cx * PIXEL_MM, -cy * PIXEL_MM, 0.0])
-    detector_image.SetSpacing([PIXEL_MM, PIXEL_MM, 1.0])
+    cx, cy, pixel_mm = camera["K"][0][2], camera["K"][1][2], camera["pixel_spacing_mm"]
+    detector_image.SetOrigin([-cx * pixel_mm, -cy * pixel_mm, 0.0])
+    detector_image.SetSpacing([pixel_mm, pixel_mm, 1.0])
     detector_image.SetSize([SIZE, SIZE, 1])
     projector = rtk.JosephForwardProjectionImageFilter[kind, kind].New()
     projector.SetInput(0, detector_image.GetOutput())
@@ -156,7 +161,7 @@ def draw_look(rng: np.random.Generator) -> dict:
         "photons": rng.uniform(800, 3000),
         "gamma": rng.uniform(0.45, 0.7),
         "centre": (SIZE - 1) / 2 + rng.uniform(-5, 5, 2),
-        "radius_px": FIELD_MM / PIXEL_MM / 2 - 3,
+        "radius_px": PIXELS_A_FIELD / 2 - 3,
         "blade_phase": rng.uniform(0, 2 * np.pi, 4),
     }
 
@@ -173,11 +178,12 @@ def main() -> None:
     )
     parser.add_argument("--motion", choices=["walking", "neck", "collimated"], default="walking")
     parser.add_argument("--lag", type=float, default=0.0, help="share of a frame left in the next")
+    parser.add_argument("--field-mm", type=float, default=300.0, help="width at the detector")
     parser.add_argument("--bits", type=int, default=16, choices=[8, 12, 16])
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
     attenuation, centroid_ras = read_head(args.ct)
-    cameras, world_from_room = make_rig(rng, args.angle_deg)
+    cameras, world_from_room = make_rig(rng, args.angle_deg, args.field_mm)
     euler_deg, shift_mm = motion(args.motion, args.frames, rng)
     looks = {camera["name"]: draw_look(rng) for camera in cameras}
     args.out.mkdir(parents=True, exist_ok=True)

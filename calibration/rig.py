@@ -10,17 +10,23 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from .camera import Camera
-from .rig_file import read_cameras, write_cameras
+from .rig_file import read_rig, write_cameras
 from .rigid import Array, float64
 from .rotation import cross_matrix
 from .triangulation import triangulated
+from .uncertainty_entry import RigUncertainty, uncertainty_entry
 
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """Calibrated cameras with unique names, in the order of the view axis of every array."""
+    """Calibrated cameras with unique names, in the order of the view axis of every array.
+
+    `uncertainty` is how well a calibration knows them, None where it did not say. It belongs to
+    these cameras: a rig of resized or moved ones is made without it.
+    """
 
     cameras: tuple[Camera, ...]
+    uncertainty: RigUncertainty | None = None
 
     def __post_init__(self):
         """ValueError on an empty rig, a camera without a name, or a name given twice."""
@@ -63,11 +69,12 @@ class Rig:
     @staticmethod
     def read(path: str | Path) -> "Rig":
         """The rig of a rig.json; ValueError where the file is not one."""
-        return Rig(read_cameras(path))
+        return Rig(*read_rig(path))
 
     def write(self, path: str | Path) -> None:
         """Write the rig as rig.json, whole or not at all."""
-        write_cameras(path, self.cameras)
+        known = self.uncertainty
+        write_cameras(path, self.cameras, None if known is None else uncertainty_entry(known))
 
     def triangulate(
         self,

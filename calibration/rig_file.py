@@ -9,6 +9,7 @@ import numpy as np
 
 from .atomic import write_text
 from .camera import Camera
+from .uncertainty_entry import RigUncertainty, uncertainty_of
 
 FORMAT, VERSION, UNIT = "dualfluoro-rig", 1, "mm"
 RIG_KEYS = ("format", "version", "unit", "cameras")
@@ -17,8 +18,12 @@ OPTIONAL_CAMERA_KEYS = ("pixel_spacing_mm", "distortion")
 OPTIONAL_RIG_KEYS = ("uncertainty",)
 
 
-def read_cameras(path: str | Path) -> tuple[Camera, ...]:
-    """The cameras of a rig.json; ValueError, naming file and place, where it is not one."""
+def read_rig(path: str | Path) -> tuple[tuple[Camera, ...], RigUncertainty | None]:
+    """The cameras of a rig.json, and how well they are known where it says so.
+
+    Raises:
+        ValueError: naming file and place, where it is not such a file.
+    """
     content = _parsed(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(
@@ -37,9 +42,13 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
         )
     if not isinstance(content["cameras"], list) or not content["cameras"]:
         raise ValueError(f"{path}: cameras must be a list of at least one camera")
-    return tuple(
+    cameras = tuple(
         _camera(f"{path}: cameras[{i}]", entry) for i, entry in enumerate(content["cameras"])
     )
+    if content.get("uncertainty") is None:
+        return cameras, None
+    names = tuple(camera.name for camera in cameras)
+    return cameras, uncertainty_of(f"{path}: uncertainty", content["uncertainty"], names)
 
 
 def write_cameras(
@@ -47,7 +56,7 @@ def write_cameras(
 ) -> None:
     """Write the cameras as rig.json, every number exactly; the file appears whole or not at all.
 
-    `uncertainty` is what a calibration knows of its own accuracy; no reader needs it.
+    `uncertainty` is what a calibration knows of its own accuracy, as `uncertainty_entry` has it.
     """
     content = {
         "format": FORMAT,

@@ -1,38 +1,17 @@
 """How well the images fix the rig: the covariance of every parameter, and what follows from it."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
 
 from .bead_object import BeadObject
 from .bundle import Bundle
 from .bundle_projection import RigState, Sightings, jacobian, parameter_names
+from .uncertainty_entry import RigUncertainty
+from .uncertainty_entry import uncertainty_entry as uncertainty_entry
 
 LOOSEST_FOCAL, LOOSEST_CENTRE = 0.10, 0.25
 """Deviations beyond which an image set is refused: of the focal length as a share, and of the
 principal point as a share of the focal length's pixels over ten."""
-
-
-@dataclass(frozen=True, eq=False)
-class RigUncertainty:
-    """Deviations and covariance of the free parameters, in px, mm and rad by their names.
-
-    A view's `t` and `w` are a step of cam_from_world in the camera's axes: x_cam = exp(w) R x_world
-    + (t + step). A position's are those of world_from_object.
-    """
-
-    names: tuple[str, ...]
-    covariance: Float[np.ndarray, "parameter parameter"]
-
-    @property
-    def sd(self) -> Float[np.ndarray, "parameter"]:
-        """The parameters' standard deviations."""
-        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
-
-    def sd_of(self, name: str) -> float:
-        """The deviation of one parameter by its name, such as "A.fx_px"."""
-        return float(self.sd[self.names.index(name)])
 
 
 def rig_uncertainty(
@@ -70,13 +49,6 @@ def source_covariance(
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])  # t x w = -(w x t)
     J = -state.R_view[index].T @ np.hstack([np.eye(3), cross])
     return J @ block @ J.T
-
-
-def uncertainty_entry(found: RigUncertainty) -> dict:
-    """The uncertainty as rig.json keeps it, to nine digits."""
-    rows = [[float(f"{x:.9g}") for x in row] for row in found.covariance]
-    sd = [float(f"{x:.9g}") for x in found.sd]
-    return {"parameters": list(found.names), "sd": sd, "covariance": rows}
 
 
 def _open(parameter: str) -> str:

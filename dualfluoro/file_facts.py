@@ -42,7 +42,11 @@ class FileFacts:
     axes: Literal["ras", "lps"] | None = None
     """Axes of the mesh that a body or model moves with; Slicer writes LPS, our CT is RAS."""
     rate_hz: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1e6))] = None
-    """Frames a second, for the times of a track.csv."""
+    """Frames a second, for times that IN does not store."""
+    up: Literal["x", "-x", "y", "-y", "z", "-z"] | None = None
+    """Axis of the world that points up, for OpenSim, whose y is up; a rig's world has none."""
+    landmarks: Annotated[tuple[Path, ...], LIST] = ()
+    """Landmarks of the body (landmarks.json, .mrk.json, .fcsv) in its CT; once a body."""
     ct: Path | None = None
     """CT whose slices, as they stand, are the stack that a .tra moves."""
     local_from_ct: Path | None = None

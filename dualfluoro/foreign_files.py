@@ -19,6 +19,9 @@ Format = Literal[
     "rigid-bodies",
     "tra",
     "jointtrack-poses",
+    "mot",
+    "trc",
+    "c3d",
     "detections",
     "points2d",
     "points3d",
@@ -39,6 +42,9 @@ KIND_OF: dict[Format, str] = {
     "rigid-bodies": "motion",
     "tra": "motion",
     "jointtrack-poses": "motion",
+    "mot": "motion",
+    "trc": "motion",
+    "c3d": "motion",
     "detections": "2D points",
     "points2d": "2D points",
     "points3d": "3D points",
@@ -59,9 +65,13 @@ ENDINGS: dict[str, tuple[Format, ...]] = {
     ".jts": ("jointtrack-poses",),
     ".jtak": ("jointtrack-poses",),
     ".jtap": ("jointtrack-poses",),
+    ".mot": ("mot",),
+    ".trc": ("trc",),
+    ".c3d": ("c3d",),
     ".fcsv": ("landmarks",),
     ".cfg": ("autoscoper-cfg",),
 }
+WRITTEN_ONLY = ("mot", "trc", "c3d")
 FIRST_BYTES = 1 << 16
 HDF5 = b"\x89HDF\r\n\x1a\n"
 UNREAD = {

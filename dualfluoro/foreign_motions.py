@@ -4,6 +4,8 @@ track.csv moves the CT, a rigid-body file the frame of a mesh, a .tra the frame 
 volume, and JointTrack poses the frame of a mesh in one camera.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,23 @@ from registration.jointtrack_jts import jointtrack_poses_text, read_jointtrack_p
 from registration.xmalab_rigid_body import read_rigid_bodies, rigid_bodies_text
 
 from .file_facts import FileFacts
+from .motion_exports import (
+    EXPORTS,
+    NEEDED_TO_EXPORT,
+    read_tracks,
+    times_of,
+    write_export,
+)
 
-MOVES = {"track": "ct", "rigid-bodies": "mesh", "tra": "local", "jointtrack-poses": "camera"}
+MOVES = {
+    "track": "ct",
+    "rigid-bodies": "mesh",
+    "tra": "local",
+    "jointtrack-poses": "camera",
+    "mot": "ct",
+    "trc": "ct",
+    "c3d": "ct",
+}
 UNIT = "mm, cm or m of its lengths"
 NEEDED_TO_READ = {
     "track": {},
@@ -44,7 +61,11 @@ NOT_STORED = {
     "rigid-bodies": "the unit, the axes of the mesh, the frame rate",
     "tra": "the unit, the layout, names, the place of the volume in the CT",
     "jointtrack-poses": "the camera, the axes of the mesh, frame numbers",
+    "mot": "uncertainties, gaps, the frames that move, the sequence but as a remark",
+    "trc": "uncertainties, the bodies that move, which axis was up",
+    "c3d": "uncertainties, the bodies that move, which axis is up",
 }
+TIMED = ("track", *EXPORTS)
 
 
 def facts_to_move(read: str, write: str) -> dict[str, str]:
@@ -52,21 +73,25 @@ def facts_to_move(read: str, write: str) -> dict[str, str]:
     crossing = {}
     if MOVES[read] != MOVES[write]:
         crossing = NEEDED_TO_CROSS[MOVES[read]] | NEEDED_TO_CROSS[MOVES[write]]
-    times = {"rate_hz": "frames a second"} if write == "track" != read else {}
-    return crossing | times
+    times = {"rate_hz": "frames a second"} if write in TIMED and read != "track" else {}
+    return crossing | times | NEEDED_TO_EXPORT.get(write, {})
 
 
-def read_motion(name: str, path: Path, facts: FileFacts) -> BodyMotion:
-    """The motion as the file has it: of the CT, a mesh or a volume in the world or in a camera."""
+def read_motion(name: str, sources: Sequence[Path], facts: FileFacts) -> BodyMotion:
+    """The motion as the file has it: of the CT, a mesh or a volume in the world or in a camera.
+
+    Tracks are the only ones of which several files may be read: a body each.
+    """
+    if name == "track":
+        return read_tracks(sources)
+    path = sources[0]
     if name == "rigid-bodies":
         return read_rigid_bodies(path, facts.unit)
     if name == "tra":
         return read_tra(path, unit=facts.unit, layout=facts.matrix, angles=facts.angles)
     if name == "jointtrack-poses":
         poses = read_jointtrack_poses(path)
-        return BodyMotion((path.stem,), np.arange(len(poses.t)), _one_body(poses), (None,))
-    track = Track.read(path)
-    return BodyMotion(("head",), track.frame, _one_body(track.world_from_ct), (None,))
+    return BodyMotion((path.stem,), np.arange(len(poses.t)), _one_body(poses), (None,))
 
 
 def moved_otherwise(motion: BodyMotion, read: str, write: str, facts: FileFacts) -> BodyMotion:
@@ -80,12 +105,15 @@ def moved_otherwise(motion: BodyMotion, read: str, write: str, facts: FileFacts)
     moved = world_from_ct @ _moved_from_ct(MOVES[write], facts).inverse()
     if MOVES[write] == "camera":
         moved = _world_from_camera(facts).inverse() @ moved
-    return BodyMotion(motion.names, motion.frame, moved, motion.filter_hz)
+    return replace(motion, world_from_body=moved)
 
 
 def write_motion(name: str, path: Path, motion: BodyMotion, facts: FileFacts) -> None:
     """Write the motion at the path; track.csv and JointTrack poses take the first body alone."""
     unit = facts.out_unit or facts.unit or ""
+    if name in EXPORTS:
+        write_export(name, path, motion, facts)
+        return
     if name == "rigid-bodies":
         text = rigid_bodies_text(motion, unit)
     elif name == "tra":
@@ -93,9 +121,7 @@ def write_motion(name: str, path: Path, motion: BodyMotion, facts: FileFacts) ->
     elif name == "jointtrack-poses":
         text = jointtrack_poses_text(_every_frame(motion), path.suffix.lower())
     else:
-        if facts.rate_hz is None or not 0 < facts.rate_hz < np.inf:
-            raise ValueError(f"--rate-hz must be a positive number, found {facts.rate_hz}")
-        times_s = motion.frame / facts.rate_hz
+        times_s = times_of(motion, facts)
         write_truth(path, track_of_poses(motion.world_from_body[0], times_s, frame=motion.frame))
         return
     path.write_text(text, encoding="utf-8")
@@ -109,8 +135,11 @@ def one_body(motion: BodyMotion, body: str | None) -> BodyMotion:
         asked = "" if body is None else f"no body {body!r}; "
         raise ValueError(f"{asked}choose a body with --body: {', '.join(motion.names)}")
     n = motion.names.index(body)
-    return BodyMotion(
-        (body,), motion.frame, motion.world_from_body[n : n + 1], (motion.filter_hz[n],)
+    return replace(
+        motion,
+        names=(body,),
+        world_from_body=motion.world_from_body[n : n + 1],
+        filter_hz=(motion.filter_hz[n],),
     )
 
 

@@ -95,6 +95,28 @@ def exposure_plot(rows: Sequence[Mapping[str, str]], column: str, label: str) ->
     return figure
 
 
+def angle_plot(time_s: np.ndarray, columns: Mapping[str, np.ndarray], name: str) -> go.Figure:
+    """A body's Grood-Suntay angles from motion.csv, with bands of one standard deviation."""
+    labels = {"x": "flexion, x", "y": "bending, floating y", "z": "rotation, z"}
+    words = {"x": "flexion_x", "y": "bending_y", "z": "rotation_z"}
+    figure = _figure("angle, deg")
+    for axis, color in AXES.items():
+        shown, sd = (columns[f"{name}_{kind}{words[axis]}_deg"] for kind in ("", "sd_"))
+        _add_open(figure, time_s, shown, sd, labels[axis], color)
+    return figure
+
+
+def place_plot(time_s: np.ndarray, columns: Mapping[str, np.ndarray], name: str) -> go.Figure:
+    """Where the origin of a body's frame is in its reference, from motion.csv, from its median."""
+    figure = _figure("position, mm, from its median")
+    for axis, color in AXES.items():
+        shown, sd = (columns[f"{name}_{kind}{axis}_mm"] for kind in ("", "sd_"))
+        known = np.isfinite(shown)
+        middle = np.median(shown[known]) if known.any() else 0.0
+        _add_open(figure, time_s, shown - middle, sd, axis, color)
+    return figure
+
+
 def html_of(figure: go.Figure, name: str) -> str:
     """A plot as part of a page that brings plotly itself."""
     return plotly.io.to_html(
@@ -110,6 +132,17 @@ def _components(track: Track, values: np.ndarray, sd: np.ndarray, label: str) ->
             figure.add_trace(_band(track.time_s[known], values[known, number], sd[known], color))
         figure.add_trace(_line(track.time_s, values[:, number], axis, color))
     return figure
+
+
+def _add_open(
+    figure: go.Figure, time_s: np.ndarray, values: np.ndarray, sd: np.ndarray, name: str, color: str
+) -> None:
+    """A line and its band; both stay open where a value is missing."""
+    known = np.isfinite(values) & np.isfinite(sd)
+    for run in np.split(np.arange(len(known)), np.flatnonzero(np.diff(known)) + 1):
+        if len(run) and known[run[0]]:
+            figure.add_trace(_band(time_s[run], values[run], sd[run], color))
+    figure.add_trace(_line(time_s, values, name, color))
 
 
 def _band(times: np.ndarray, middle: np.ndarray, sd: np.ndarray, color: str) -> go.Scatter:

@@ -1,6 +1,5 @@
 """A trial: the folder of one recording, as its trial.toml describes it."""
 
-import math
 import os
 import tomllib
 from dataclasses import dataclass
@@ -8,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .toml_table import TomlTable, line_of, nearest
+from .trial_bodies import Body, bodies_of, labels_of
+from .trial_exposure import ExposureSettings, exposure_of
 from .trial_rig import rig_of
 
 if TYPE_CHECKING:
     from calibration import Rig
 
-TABLES = ["subject", "rig", "view", "time", "models", "exposure"]
+TABLES = ["subject", "rig", "view", "body", "time", "models", "exposure"]
 INTENSITIES = ("transmission", "attenuation")
 LONGEST_OFFSET_S = 1.0
 
@@ -28,15 +29,6 @@ class View:
     distorted: bool = False
     time_offset_s: float = 0.0
     """How much later than time_s the view is exposed."""
-
-
-@dataclass(frozen=True)
-class ExposureSettings:
-    """What the user knows of the beams; `field_px` holds outlines in undistorted pixels."""
-
-    reference_distance_mm: float | None
-    kerma_mGy: dict[str, float | Path]
-    field_px: dict[str, list[list[float]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +50,8 @@ class Trial:
     """A label map that says what the cranium is, in place of the automatic mask."""
     cranium_label_values: tuple[int, ...] = ()
     """The labels in it that count; none: all but 0."""
+    bodies: tuple[Body, ...] = ()
+    """Tracked besides the skull, a track_NAME.csv each."""
 
     def __fspath__(self) -> str:
         """A loaded trial stands for its folder."""
@@ -111,7 +105,7 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
     ct = folder / subject.require("ct", str, 'ct = "ct.nii.gz"')
     landmarks = subject.get("landmarks", str)
     threshold = subject.get("skin_threshold_hu", float)
-    labels, label_values = _cranium_labels(subject, folder)
+    labels, label_values = labels_of(subject, folder, "cranium_labels", "cranium_label_values")
     views = _views(path, content)
     rig, rig_files = rig_of(_table(path, content, "rig"), folder, views)
     time, models = _table(path, content, "time"), _table(path, content, "models")
@@ -119,7 +113,9 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
     if rate_hz is not None and not 0 < rate_hz < float("inf"):
         raise ValueError(f"{time.where('rate_hz')} must be above 0, found {rate_hz:g}")
     models_folder = folder / (models.get("folder", str) or "models")
-    exposure = _exposure(_table(path, content, "exposure"), folder, views)
+    names = [view.name for view in views]
+    exposure = exposure_of(_table(path, content, "exposure"), folder, names)
+    bodies = bodies_of(path, content.get("body", []))
     for table in (subject, time, models):
         table.finish()
     if not ct.exists():
@@ -143,25 +139,8 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
         exposure=exposure,
         cranium_labels=labels,
         cranium_label_values=label_values,
+        bodies=bodies,
     )
-
-
-def _cranium_labels(subject: TomlTable, folder: Path) -> tuple[Path | None, tuple[int, ...]]:
-    """The label map of the cranium, and which of its labels count."""
-    name = subject.get("cranium_labels", str)
-    values = subject.get("cranium_label_values", list) or []
-    if "cranium_label_values" in subject.content and (
-        name is None or not values or not all(type(v) is int and 0 < v < 32768 for v in values)
-    ):
-        raise ValueError(
-            f"{subject.where('cranium_label_values')} must list labels above 0 of the file "
-            f"cranium_labels, such as [1, 2]; found {values!r}"
-        )
-    if name is not None and not (folder / name).is_file():
-        raise FileNotFoundError(
-            f"{subject.where('cranium_labels')}: there is no label map {folder / name}"
-        )
-    return None if name is None else folder / name, tuple(values)
 
 
 def _table(path: Path, content: dict[str, Any], name: str) -> TomlTable:
@@ -209,71 +188,3 @@ def _view(table: TomlTable) -> View:
     )
     table.finish()
     return view
-
-
-def _exposure(table: TomlTable, folder: Path, views: tuple[View, ...]) -> ExposureSettings:
-    names = [view.name for view in views]
-    reference = table.get("reference_distance_mm", float)
-    kerma = table.get("kerma_mGy", dict) or {}
-    collimation = table.content.get("collimation", "auto")
-    table.taken.add("collimation")
-    table.finish()
-    if reference is not None and reference <= 0:
-        raise ValueError(f"{table.where('reference_distance_mm')} must be above 0 mm")
-    if collimation != "auto" and not isinstance(collimation, dict):
-        raise ValueError(
-            f'{table.where("collimation")} must be "auto" or a polygon in pixels for each view, '
-            f"such as {{ A = [[0, 0], [511, 0], [511, 511]] }}; found {collimation!r}"
-        )
-    fields = {} if collimation == "auto" else collimation
-    for key, given in (("kerma_mGy", kerma), ("collimation", fields)):
-        for name in given:
-            if name not in names:
-                raise ValueError(f"{table.where(key)}: no view {name!r}{nearest(name, names)}")
-    for name, polygon in fields.items():
-        _check_polygon(f"{table.where('collimation')}: view {name!r}", polygon)
-    return ExposureSettings(
-        reference_distance_mm=reference,
-        kerma_mGy={name: _kerma(table, folder, value) for name, value in kerma.items()},
-        field_px={
-            name: [[float(u), float(v)] for u, v in corners] for name, corners in fields.items()
-        },
-    )
-
-
-def _kerma(table: TomlTable, folder: Path, value: object) -> float | Path:
-    """A number for all frames, or the path of a CSV with a row a frame."""
-    if isinstance(value, str):
-        return folder / value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(
-            f"{table.where('kerma_mGy')} must be a number of mGy or a CSV, found {value!r}"
-        )
-    return float(value)
-
-
-def _check_polygon(where: str, corners: Any) -> None:
-    """ValueError where the corners enclose nothing."""
-    if not _is_polygon(corners):
-        raise ValueError(f"{where} needs three or more [u, v] corners")
-    import numpy as np
-
-    from exposure import Field
-
-    try:
-        Field(np.array(corners, dtype=np.float64), "given")
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-def _is_polygon(corners: object) -> bool:
-    return (
-        isinstance(corners, list)
-        and len(corners) >= 3
-        and all(
-            isinstance(corner, list)
-            and len(corner) == 2
-            and all(isinstance(x, int | float) and not isinstance(x, bool) for x in corner)
-            for corner in corners
-        )
-    )

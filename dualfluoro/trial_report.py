@@ -13,6 +13,7 @@ from registration import Track, evaluate
 
 from . import report_plots as plots
 from .frames import Frames
+from .motion_table import read_motion
 from .offscreen import ADVICE, can_draw
 from .picture import cranium_projector, frame_overlays, room_plotter, write_screenshot
 from .report_page import encoded, note, page, picture, row, section, table
@@ -47,6 +48,8 @@ def write_report(
         sections.append(_accuracy(subject, track, Track.read(truth_file)))
     if track.has_pose.any():
         sections.append(_motion(subject, track))
+        if (folder / "motion.csv").is_file():
+            sections.append(_anatomical_motion(folder / "motion.csv"))
         sections.append(_pictures(trial, subject, views, track))
     if exposure:
         sections.append(_exposure(exposure, subject.skull_from_ct[1]))
@@ -114,6 +117,27 @@ def _motion(subject: Subject, track: Track) -> str:
         )
     )
     return section("Motion of the head", *parts)
+
+
+def _anatomical_motion(path: Path) -> str:
+    """Angles and positions of motion.csv: of the head since its first pose, of bodies in it."""
+    motion, parts = read_motion(path), []
+    for name in motion.names:
+        shown = {
+            "angles": plots.angle_plot(motion.time_s, motion.columns, name),
+            "place": plots.place_plot(motion.time_s, motion.columns, name),
+        }
+        title = "Head, since its first pose" if name == "head" else f"{name}, in the skull"
+        parts.append(note(f"{title}:"))
+        parts.append(row(*(plots.html_of(f, f"{name}-{what}") for what, f in shown.items())))
+    parts.append(
+        note(
+            "Angles of Grood and Suntay: x, floating y, z, of the anatomical frames (x right, y "
+            "front, z up). Bands are one standard deviation; gaps are frames without a pose. All "
+            "columns stand in motion.csv."
+        )
+    )
+    return section("Anatomical motion", *parts)
 
 
 def _pictures(trial: Trial, subject: Subject, views: tuple[Frames, ...], track: Track) -> str:

@@ -43,7 +43,7 @@ def rig_of(
                 f"{table.path}: view {view.name!r} says distorted = true, but its camera in "
                 f"{files[0].name} has no distortion map; calibrate one, or undistort the frames"
             )
-    return Rig(tuple(rig[view.name] for view in views)), files
+    return Rig(tuple(rig[view.name] for view in views), rig.uncertainty), files
 
 
 def _mayacam_rig(

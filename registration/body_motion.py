@@ -30,6 +30,8 @@ class BodyMotion:
     frame: Int[np.ndarray, "frame"]
     world_from_body: Rigid
     filter_hz: tuple[float | None, ...]
+    time_s: Float[np.ndarray, "frame"] | None = None
+    """Of each frame, if the file has times."""
 
     def __post_init__(self):
         """ValueError on a name given twice, or frames that do not increase."""

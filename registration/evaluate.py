@@ -1,68 +1,78 @@
-"""How far a track is from the truth, as evaluation.json states it."""
+"""How far tracks are from the truth, as evaluation.json states it; docs/accuracy.md defines all."""
 
 import numpy as np
 from jaxtyping import Float
 
-from calibration import Rigid
-
-from .reprojection import Array
-from .track import Track, at_frames
+from .bland_altman import agreement
+from .frame_errors import FrameErrors, frame_errors
+from .frame_errors import pose_errors as pose_errors
+from .sd_coverage import sd_coverage
+from .track import Track
 
 FALSE_OK_DEG = 2.0
 FALSE_OK_MM = 2.0
+BOUNDS = (0.2, 0.5, 1.0, 2.0)
+"""Degrees and mm within which shares of the frames are counted."""
 
 
-def evaluate(track: Track, truth: Track, points_ct: Float[Array, "point 3"]) -> dict:
+def evaluate(track: Track, truth: Track, points_ct: Float[np.ndarray, "point 3"]) -> dict:
     """Errors over the frames whose true pose is known, keyed as in evaluation.json.
 
     The points are the landmarks, or points of the bone: translation is measured at their
     centroid, mTRE is the mean distance over them. A frame that the track does not have is lost.
-    Statistics are over ok and doubtful frames together, and again over ok alone (`_ok_only`);
-    they are None where there is no such frame.
 
     Raises:
         ValueError: no points, a truth without any pose, or poses at other frames than the truth's.
     """
-    points = np.asarray(points_ct, dtype=np.float64)
-    if len(points) == 0:
-        raise ValueError("errors need at least one point of the CT to be measured at, found none")
-    known = truth.has_pose
-    if not known.any():
-        raise ValueError("the truth holds no pose: every frame of it is lost")
-    truth = at_frames(truth, truth.frame[known])
-    has_poses, track = track.has_pose.any(), at_frames(track, truth.frame)
-    if has_poses and not track.has_pose.any():
-        raise ValueError(
-            f"track and truth share no frame: none of the {len(truth)} frames with a true pose has "
-            "one in the track; do both count from the same frame?"
-        )
-    errors = pose_errors(track.world_from_ct, truth.world_from_ct, points)
-    status = np.array(track.status)
+    return summary(frame_errors(track, truth, points_ct))
+
+
+def summary(errors: FrameErrors) -> dict:
+    """The figures of evaluation.json, of one trial's frames or of several trials' joined.
+
+    Statistics are over ok and doubtful frames together, and again over ok alone (`_ok_only`); they
+    are None where there is no such frame. Of the shares in `within`, those without the suffix are
+    of all frames, lost ones being off by any amount.
+    """
+    status = np.array(errors.status)
+    values = {name: getattr(errors, name) for name in ("rotation_deg", "translation_mm", "mtre_mm")}
+    far = (values["rotation_deg"] > FALSE_OK_DEG) | (values["translation_mm"] > FALSE_OK_MM)
     result: dict = {
-        "frames": len(truth),
+        "frames": len(status),
         **{s: int((status == s).sum()) for s in ("ok", "doubtful", "lost")},
+        "false_ok": int((far & (status == "ok")).sum()),
     }
-    far = (errors["rotation_deg"] > FALSE_OK_DEG) | (errors["translation_mm"] > FALSE_OK_MM)
-    result["false_ok"] = int((far & (status == "ok")).sum())
-    for suffix, chosen in (("", status != "lost"), ("_ok_only", status == "ok")):
-        for name, values in errors.items():
-            result[name + suffix] = _statistics(values[chosen])
+    with_pose = status != "lost"
+    for suffix, of in (("", np.ones_like(with_pose)), ("_ok_only", status == "ok")):
+        chosen = of & with_pose
+        for name, value in values.items():
+            result[name + suffix] = _statistics(value[chosen])
+        result["within" + suffix] = _within(values, with_pose, of)
+        result["agreement" + suffix] = agreement(errors.twist_ct[chosen])
+        result["coverage" + suffix] = {
+            name: sd_coverage(values[name][chosen], sd[chosen])
+            for name, sd in (
+                ("rotation_deg", errors.sd_rotation_deg),
+                ("translation_mm", errors.sd_translation_mm),
+            )
+        }
     return result
 
 
-def pose_errors(
-    world_from_ct: Rigid, truth: Rigid, points_ct: Float[np.ndarray, "point 3"]
-) -> dict[str, Float[np.ndarray, "frame"]]:
-    """Geodesic angle (deg), distance of the centroid and mean distance of the points (mm)."""
-    turn = Rigid(world_from_ct.R @ truth.R.mT, world_from_ct.t.new_zeros(world_from_ct.t.shape))
-    centre = points_ct.mean(0)
-    off = (world_from_ct @ centre - truth @ centre).numpy()
-    moved, true = (motion[:, None] @ points_ct for motion in (world_from_ct, truth))
-    return {
-        "rotation_deg": np.degrees(np.linalg.norm(turn.log()[..., 3:].numpy(), axis=-1)),
-        "translation_mm": np.linalg.norm(off, axis=-1),
-        "mtre_mm": np.linalg.norm((moved - true).numpy(), axis=-1).mean(-1),
-    }
+def _within(
+    values: dict[str, np.ndarray], with_pose: np.ndarray, of: np.ndarray
+) -> dict[str, dict] | None:
+    """Shares of the frames `of` that have a pose within each bound, by either error and by both."""
+    if not of.any():
+        return None
+    shares: dict[str, dict] = {"rotation_deg": {}, "translation_mm": {}, "both": {}}
+    for bound in BOUNDS:
+        turn, shift = (
+            (with_pose & (values[name] <= bound))[of] for name in ("rotation_deg", "translation_mm")
+        )
+        for name, inside in zip(shares, (turn, shift, turn & shift), strict=True):
+            shares[name][f"{bound:g}"] = float(inside.mean())
+    return shares
 
 
 def _statistics(values: np.ndarray) -> dict[str, float] | None:

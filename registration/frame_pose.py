@@ -7,39 +7,14 @@ from jaxtyping import Float
 
 from calibration import Rig, Rigid
 
+from .frame_flags import TrackingConfig, coverage_flags, image_flags, surprises
 from .head_model import HeadModel
 from .hypotheses import ChosenPose, solve_ambiguous_pose
 from .pose_search import searched_pose
 from .radiograph import Radiograph
 from .refine_pose import RefinedPose, refine_pose
 from .reprojection import Views
-from .twist import distance_between, moved_rigid, sd_of, twist_between
-
-
-@dataclass(frozen=True)
-class TrackingConfig:
-    """When a pose is believed. Defaults come from benchmarks/README.md."""
-
-    similarity_ok: float = 0.5
-    """Below this in any view a pose is doubtful."""
-    similarity_lost: float = 0.3
-    """Below this in the mean of the views there is no pose. Wrong optima reach it, not more."""
-    similarity_drop: float = 0.7
-    """Below this share of a view's median over the track a pose is doubtful."""
-    sd_ok_deg: float = 0.6
-    """A larger deviation of the rotation is doubtful."""
-    sd_ok_mm: float = 0.6
-    """A larger deviation of the position is doubtful."""
-    agree_deg: float = 3.0
-    """Pose and landmarks (or neighbouring frames) agree within this, or 4 deviations."""
-    agree_mm: float = 3.0
-    """As `agree_deg`, for the position."""
-    views_agree_mm: float = 1.0
-    """How far (mm; 1 rad counts as 80) the views may pull a pose apart."""
-    scale_ok: float = 2.5
-    """Landmarks that miss by more than this many predicted deviations are doubtful."""
-    landmark_correlation: float = 0.2
-    """Correlation of the detector's errors within one view."""
+from .twist import moved_rigid, sd_of
 
 
 @dataclass(frozen=True)
@@ -106,7 +81,8 @@ def locate(
         return _landmark_pose(rig, moment, subject, chosen, config)
     refined, start = _refined(moment, subject.model, chosen, predictions, config)
     flags = image_flags(refined, config)
-    flags += _surprises(subject, refined, start, chosen, predictions, config)
+    flags += coverage_flags(moment.radiographs, subject.model, refined.world_from_ct, config)
+    flags += surprises(refined, subject.centre_ct, start, chosen, predictions, config)
     covariance = _about(refined, subject.centre_ct)
     if refined.similarity.mean() < config.similarity_lost:
         return _lost(rig, flags, refined.similarity)
@@ -114,21 +90,6 @@ def locate(
     return FramePose(
         refined.world_from_ct, covariance, refined.similarity, reprojection, used, flags
     )
-
-
-def image_flags(refined: RefinedPose, config: TrackingConfig) -> tuple[str, ...]:
-    """What the radiographs themselves say against a pose."""
-    flags = []
-    if refined.similarity.min() < config.similarity_ok:
-        flags.append("similarity_low")
-    mm, deg = sd_of(refined.covariance)
-    if not (mm <= config.sd_ok_mm and deg <= config.sd_ok_deg):
-        flags.append("sd_large")
-    if not refined.converged:
-        flags.append("not_converged")
-    if refined.pull_mm > config.views_agree_mm:
-        flags.append("views_disagree")
-    return tuple(flags)
 
 
 def _from_landmarks(rig, moment, subject, predictions, config) -> ChosenPose | None:
@@ -160,7 +121,8 @@ def _refined(
     """
     starts = [(pose, 1) for pose in predictions]
     if chosen is not None:
-        starts.append((chosen.estimate.world_from_ct, 0))
+        rivals = [chosen.estimate, *chosen.runners_up]
+        starts += [(estimate.world_from_ct, 0) for estimate in rivals]
     starts += [(pose, 0) for pose in predictions]
     best: tuple[RefinedPose, Rigid] | None = None
     for start, first_level in starts:
@@ -190,25 +152,6 @@ def _rescued(moment: Moment, model: HeadModel, origin: Rigid) -> RefinedPose:
         tries.append(refine_pose(moment.radiographs, model, start, 0, 1))
     best = max(tries, key=lambda found: found.similarity.mean())
     return refine_pose(moment.radiographs, model, best.world_from_ct, 0)
-
-
-def _surprises(subject, refined, start, chosen, predictions, config) -> tuple[str, ...]:
-    """`refine_moved_far` where neither the landmarks nor the neighbours expected the pose."""
-    pose, centre = refined.world_from_ct, subject.centre_ct
-    for prediction in predictions:
-        mm, deg = distance_between(prediction, pose, centre)
-        if mm <= config.agree_mm and deg <= config.agree_deg:
-            return ()
-    if chosen is None:
-        mm, deg = distance_between(start, pose, centre)
-        far = mm > 4 * config.agree_mm or deg > 4 * config.agree_deg
-        return ("refine_moved_far",) if far else ()
-    estimate = chosen.estimate
-    twist = twist_between(estimate.world_from_ct, pose, centre)
-    squared = twist @ np.linalg.solve(estimate.covariance, twist)
-    mm, deg = distance_between(estimate.world_from_ct, pose, centre)
-    near = mm <= config.agree_mm and deg <= config.agree_deg
-    return () if near or squared <= 6 * 4.0**2 else ("refine_moved_far",)
 
 
 def _landmark_pose(rig, moment, subject, chosen, config) -> FramePose:

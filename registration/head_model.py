@@ -20,18 +20,19 @@ class Resolution:
     """
 
     spacing_mm: float
-    window_px: int
+    pixel_mm: float
     neighbourhood_px: int
     outlier: float
     steps: int
 
 
 COARSE_TO_FINE = (
-    Resolution(8.0, 36, 12, 1.2, 20),
-    Resolution(4.5, 64, 9, 0.9, 15),
-    Resolution(2.0, 160, 7, 0.6, 15),
+    Resolution(8.0, 5.6, 12, 1.2, 20),
+    Resolution(4.5, 3.2, 9, 0.9, 15),
+    Resolution(2.0, 1.3, 7, 0.6, 15),
 )
 BONE_HU, SKIN_HU = 250.0, -300.0
+POINTS = 2000
 WEIGHT_SPACING_MM, WEIGHT_PX = 5.0, 56
 """Voxels and window of the cranium's shadow, from which the weights come."""
 
@@ -40,7 +41,8 @@ WEIGHT_SPACING_MM, WEIGHT_PX = 5.0, 56
 class HeadModel:
     """The CT at each resolution; what is rigid (the cranium) and what is not (jaw, spine, cut).
 
-    Line integrals of `rigid` and `loose` are mm. `centre_ct` and `radius_mm` are of the rigid part.
+    Line integrals of `rigid` and `loose` are mm; the last of `loose` are the CT's cut faces.
+    `centre_ct` and `radius_mm` are of the rigid part, `points_ct` lie in it.
     """
 
     projectors: tuple[Projector, ...]
@@ -49,6 +51,7 @@ class HeadModel:
     loose: tuple[Projector, ...]
     centre_ct: Float[np.ndarray, "3"]
     radius_mm: float
+    points_ct: Float[np.ndarray, "point 3"]
 
 
 def head_model(
@@ -80,6 +83,7 @@ def head_model(
         loose=(_thickness(bone & ~rigid, ct_from_voxel), _cut_faces(volume)),
         centre_ct=centre,
         radius_mm=float(np.quantile(np.linalg.norm(points - centre, axis=1), 0.98)),
+        points_ct=points[:: max(1, len(points) // POINTS)],
     )
 
 

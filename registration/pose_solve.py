@@ -1,5 +1,6 @@
 """The pose of known 3D landmarks from their pixels in all views at once, and how sure it is."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,14 +8,33 @@ from jaxtyping import Bool, Float
 
 from calibration import Rig, Rigid
 
-from .pose_starts import one_view_poses, triplet_poses
+from .pose_starts import one_view_poses, starts
 from .reprojection import Array, Reprojection, reprojection_of
+from .robust_steps import (
+    graduated,
+    least_squares,
+    normal_equations,
+    robust_cost,
+    squared_deviations,
+    tails,
+    typical,
+)
 from .twist import sd_of
 
+Proposals = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""R (m, 3, 3), t (m, 3) and the misfits (m,) of poses to try."""
 GATE_SD = 3.5
 """A landmark further off than this many deviations is an outlier."""
-MEDIAN_SQUARE = 1.386
-"""The median of the squared length of a plane Gaussian of unit deviation, 2 ln 2."""
+WIDEN = 4.0
+"""The gate opens so many times wider at first, and pulls in what lies between."""
+ROBUST_STEPS = 25
+"""Gauss-Newton steps under robust weights, at most; those that lead somewhere take about 6."""
+FEW_AGREE = 0.6
+"""Where a smaller share of the readings agrees with a pose, each view is tried alone as well."""
+MANY = 8
+"""Starts that are followed then, under a gate that is closed at once: each to its own end."""
+APART_DEG, APART_MM = 5.0, 10.0
+"""Nearer solutions count as one: refinement finds its way from either to the same end."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,17 @@ class PoseEstimate:
         return sd_of(self.covariance)[1]
 
 
+@dataclass(frozen=True)
+class Optimum:
+    """Where the robust likelihood of some readings is greatest nearby: its cost as that of
+    `PoseEstimate`, and the share of the readings that agrees."""
+
+    R: Float[np.ndarray, "3 3"]
+    t: Float[np.ndarray, "3"]
+    cost: float
+    agreeing: float
+
+
 def solve_pose(
     rig: Rig,
     points_ct: Float[Array, "landmark 3"],
@@ -53,7 +84,7 @@ def solve_pose(
     sd_px: Float[Array, "view landmark"],
     start: Rigid | None = None,
     *,
-    error_correlation: float = 0.0,
+    error_correlation: float | int = 0.0,
 ) -> PoseEstimate:
     """The pose of greatest robust likelihood, given undistorted pixels and their deviations.
 
@@ -71,24 +102,15 @@ def solve_pose(
             landmarks on a line.
     """
     problem = reprojection_of(rig, points_ct, pixels, sd_px)
-    _refuse_undetermined(problem)
-    candidates = [triplet_poses(problem, GATE_SD)]
-    if len(candidates[0][0]) == 0 or problem.seen.all(0).sum() < 6:
-        candidates.append(one_view_poses(problem, GATE_SD))
-    if start is not None:
-        candidates.append((start.R.numpy()[None], start.t.numpy()[None]))
-    R, t = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
-    if len(R) == 0:
-        raise ValueError("no pose found: the landmarks of no view agree with the CT")
-    tails = np.log1p(np.square(problem.deviations(R, t) / (2 * GATE_SD))).sum((-2, -1))
-    best = np.argsort(tails, kind="stable")[:2]
-    solved = [_graduated(problem, R[i], t[i]) for i in best]
-    costs = [_geman_mcclure(problem.deviations(*motion)) for motion in solved]
-    R_best, t_best = solved[int(np.argmin(costs))]
-    return _least_squares(problem, R_best, t_best, error_correlation)
+    refuse_undetermined(problem)
+    found = optima(problem, start)
+    if not found or found[0].agreeing < FEW_AGREE:
+        found = more_optima(problem, found)
+    return estimate_at(problem, found[0], error_correlation)
 
 
-def _refuse_undetermined(problem: Reprojection) -> None:
+def refuse_undetermined(problem: Reprojection) -> None:
+    """ValueError: landmarks too few, or on a line."""
     seen = problem.seen
     twice, most = int((seen.sum(0) >= 2).sum()), int(seen.sum(1).max(initial=0))
     if twice < 3 and most < 4:
@@ -96,61 +118,133 @@ def _refuse_undetermined(problem: Reprojection) -> None:
             f"a pose needs 3 landmarks seen in two views, or 4 in one; found {twice} and {most}"
         )
     points = problem.points_ct[seen.any(0)]
-    spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
-    if spread[1] < 1e-3 * spread[0]:
+    away = points - points.sum(0) / len(points)
+    scatter = away.T @ away
+    across = (scatter.trace() ** 2 - (scatter * scatter).sum()) / 2  # of eigenvalues, in pairs
+    if not across > 1e-6 * scatter.trace() ** 2:
         raise ValueError(
             f"the {len(points)} landmarks lie on a line: the turn about it stays unknown"
         )
 
 
-def _geman_mcclure(deviations: np.ndarray, gate: float = GATE_SD) -> float:
-    squared = np.square(deviations)
-    return float((gate**2 * squared / (gate**2 + squared)).sum())
+def optima(problem: Reprojection, start: Rigid | None) -> list[Optimum]:
+    """The distinct solutions that the best proposals lead to, likeliest first.
+
+    Proposals are triplets of landmarks, the start, and where few landmarks are seen in all views,
+    the poses of each view alone.
+    """
+    poses = starts(problem, GATE_SD)
+    one_view = len(poses[0]) == 0 or int(problem.seen.all(0).sum()) < 6
+    if one_view:
+        poses = _with_poses(problem, poses, *one_view_poses(problem, GATE_SD))
+    if start is not None:
+        given = start.R.numpy()[None], start.t.numpy()[None]
+        poses = _with_poses(problem, poses, *given)
+    return _distinct(_descended(problem, poses, 4 if one_view else 1), problem.centroid_ct)
 
 
-def _typical(problem: Reprojection, deviations: np.ndarray) -> float:
-    """The deviation of the residuals in predicted ones by their median, 1 at least."""
-    return max(1.0, float(np.sqrt(np.median(deviations[problem.seen] ** 2) / MEDIAN_SQUARE)))
+def more_optima(problem: Reprojection, known: list[Optimum]) -> list[Optimum]:
+    """The known solutions and those of many more proposals: for readings of which many are wrong.
+
+    ValueError where there is none.
+    """
+    alone = np.zeros((0, 3, 3)), np.zeros((0, 3)), np.zeros(0)
+    alone = _with_poses(problem, alone, *one_view_poses(problem, GATE_SD))
+    found = _descended(problem, starts(problem, GATE_SD), MANY, 1.0)
+    found += _descended(problem, alone, MANY, 1.0)
+    found = _distinct([*known, *found], problem.centroid_ct)
+    if not found:
+        raise ValueError(
+            "no pose found: too few landmarks agree with the CT, or they are on a line"
+        )
+    return found
 
 
-def _graduated(problem: Reprojection, R: np.ndarray, t: np.ndarray) -> tuple:
-    """Gauss-Newton under Geman-McClure weights, whose gate closes from wide to `GATE_SD`."""
-    gate = np.inf
-    for _ in range(25):
-        off = problem.deviations(R, t)
-        floor = GATE_SD * _typical(problem, off)
-        gate = max(min(gate / 2, 4 * floor), floor)
-        weights = np.where(problem.seen, (gate**2 / (gate**2 + off**2)) ** 2, 0.0)
-        R, t, step = problem.gauss_newton(R, t, weights)
-        if step < 0.02 and gate <= floor:
+def _with_poses(problem: Reprojection, poses: Proposals, R_more, t_more) -> Proposals:
+    """The proposals and further ones, with their misfits."""
+    (R, t, misfit), more = poses, tails(*problem.readings(), R_more, t_more, 2 * GATE_SD)
+    return np.concatenate([R, R_more]), np.concatenate([t, t_more]), np.concatenate([misfit, more])
+
+
+def _descended(
+    problem: Reprojection, poses: Proposals, most: int, widen: float = WIDEN
+) -> list[Optimum]:
+    """Where the best proposals lead, at most so many of them, that are not near each other."""
+    (R, t, misfit), centroid = poses, problem.centroid_ct
+    found, left = [], np.isfinite(misfit)
+    for _ in range(most):
+        if not left.any():
             break
-    return R, t
+        k = int(np.where(left, misfit, np.inf).argmin())
+        left[k] = False
+        if most > 1:
+            left &= ~_near(R[k], t[k], R, t, centroid)
+        readings = problem.readings()
+        R_end, t_end, known = graduated(
+            *readings, R[k], t[k], centroid, GATE_SD, widen, ROBUST_STEPS
+        )
+        if known:
+            cost, agreeing = robust_cost(*readings, R_end, t_end, GATE_SD)
+            found.append(Optimum(R_end, t_end, cost, agreeing))
+    return found
 
 
-def _least_squares(problem: Reprojection, R, t, error_correlation: float) -> PoseEstimate:
+def _near(R_one, t_one, R, t, centroid_ct: np.ndarray):
+    """Whether poses (..., 3, 3), (..., 3) are one solution with a first, to all that follows."""
+    cosine = ((R * R_one).sum((-2, -1)) - 1) / 2
+    away = (R - R_one) @ centroid_ct + t - t_one
+    return (cosine > math.cos(math.radians(APART_DEG))) & ((away**2).sum(-1) < APART_MM**2)
+
+
+def are_near(one: Optimum, other: Optimum, centroid_ct: Float[np.ndarray, "3"]) -> bool:
+    """Whether both are one solution."""
+    return bool(_near(one.R, one.t, other.R, other.t, centroid_ct))
+
+
+def _distinct(found: list[Optimum], centroid_ct: np.ndarray) -> list[Optimum]:
+    kept: list[Optimum] = []
+    for optimum in sorted(found, key=lambda optimum: optimum.cost):
+        if not any(are_near(optimum, other, centroid_ct) for other in kept):
+            kept.append(optimum)
+    return kept
+
+
+def estimate_at(
+    problem: Reprojection, optimum: Optimum, error_correlation: float | int
+) -> PoseEstimate:
     """Plain least squares on the inliers, and the covariance from their normal matrix."""
-    scale = _typical(problem, problem.deviations(R, t))
-    used = np.zeros_like(problem.seen)
+    R, t, readings = optimum.R, optimum.t, problem.readings()
+    matrices, points_ct, uv_px, weight = readings
+    seen, used, inliers = weight > 0, np.zeros(weight.shape, dtype=bool), weight
+    squared = squared_deviations(*readings, R, t)
+    scale = typical(squared, weight)
     for _ in range(4):
-        before, used = used, problem.seen & (problem.deviations(R, t) <= GATE_SD * scale)
+        before, used = used, seen & (squared <= (GATE_SD * scale) ** 2)
         if (before == used).all():
             break
-        for _ in range(10):
-            R, t, step = problem.gauss_newton(R, t, used.astype(np.float64))
-            if step < 1e-7:
-                break
-        squares, freedom = (problem.deviations(R, t)[used] ** 2).sum(), 2 * int(used.sum()) - 6
-        scale = max(1.0, float(np.sqrt(squares / freedom))) if freedom > 0 else 1.0
-    normal, _, _ = problem.normal_equations(R, t, used.astype(np.float64))
+        inliers = np.where(used, weight, 0.0)
+        R, t, known = least_squares(
+            matrices, points_ct, uv_px, inliers, R, t, problem.centroid_ct, 10
+        )
+        if not known:
+            raise ValueError(
+                "the landmarks do not determine the pose: too few agree, or they lie on a line"
+            )
+        squared = squared_deviations(*readings, R, t)
+        freedom = 2 * int(used.sum()) - 6
+        scale = max(1.0, math.sqrt(squared[used].sum() / freedom)) if freedom > 0 else 1.0
+    centre = R @ problem.centroid_ct + t
+    normal, _ = normal_equations(matrices, points_ct, uv_px, inliers, R, t, centre)
     landmarks = used.sum() / max(int(used.any(1).sum()), 1)
-    off, seen = problem.deviations(R, t), problem.seen
-    likelihood = _geman_mcclure(off) / 2 + 2 * np.log(problem.sd_px[seen]).sum()
+    off_px = np.sqrt(squared[seen] / weight[seen])
+    residuals = np.full(weight.shape, np.nan)
+    residuals[seen] = off_px
     return PoseEstimate(
         world_from_ct=Rigid(R, t),
         covariance=np.linalg.inv(normal) * scale**2 * (1 + (landmarks - 1) * error_correlation),
-        centroid_ct=problem.points_ct.mean(0),
-        residuals_px=np.where(seen, off * np.where(seen, problem.sd_px, 1.0), np.nan),
+        centroid_ct=problem.centroid_ct,
+        residuals_px=residuals,
         used=used,
         scale=scale,
-        cost=float(likelihood / seen.sum()),
+        cost=robust_cost(*readings, R, t, GATE_SD)[0],
     )

@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..file_facts import FileFacts, check_facts
-from ..foreign_files import KIND_OF, Format, format_of_ending, sniffed
+from ..foreign_files import KIND_OF, WRITTEN_ONLY, Format, format_of_ending, sniffed
 from ..options import DEFAULTS, Common
 
 NO_FACTS = FileFacts()
@@ -99,7 +99,7 @@ def _run(kind: str, job: Job) -> str:
     """Do the work; what OUT does not store."""
     if kind == "cameras":
         return _cameras(job)
-    if len(job.sources) > 1:
+    if len(job.sources) > 1 and job.read != "track":
         raise ValueError(f"{job.sources[1]}: {job.read} is read from one file at a time")
     return {
         "motion": _motion,
@@ -140,9 +140,13 @@ def _cameras(job: Job) -> str:
 
 def _motion(job: Job) -> str:
     from .. import foreign_motions as motions
+    from ..motion_exports import OPTIONAL_TO_EXPORT
 
+    if job.read in WRITTEN_ONLY:
+        raise ValueError(f"{job.sources[0]}: {job.read} is written, not read")
     needed: dict[str, str] = dict(motions.NEEDED_TO_READ[job.read])
     optional = {"matrix", "angles"} if job.read == "tra" else set()
+    optional |= OPTIONAL_TO_EXPORT.get(job.write, set())
     if job.write in motions.IN_UNITS:
         needed.setdefault("unit", "mm, cm or m to write lengths in")
         optional |= {"out_unit"}
@@ -152,11 +156,11 @@ def _motion(job: Job) -> str:
         needed | motions.facts_to_move(job.read, job.write),
         optional | {"body"},
     )
-    if job.read == job.write == "track":
+    if job.read == job.write == "track" and len(job.sources) == 1:
         _check_no_input(job, job.target)
         motions.rewritten_track(job.sources[0], job.target)
         return ""
-    motion = motions.read_motion(job.read, job.sources[0], job.facts)
+    motion = motions.read_motion(job.read, job.sources, job.facts)
     if job.facts.body is not None or job.write in ("track", "jointtrack-poses"):
         motion = motions.one_body(motion, job.facts.body)
     moved = motions.moved_otherwise(motion, job.read, job.write, job.facts)
@@ -239,7 +243,7 @@ def _write_text(job: Job, text: str) -> None:
 def _check_no_input(job: Job, target: Path) -> None:
     """ValueError where OUT would take the place of a file that is read."""
     facts = job.facts
-    for source in (*job.sources, facts.rig, facts.ct, facts.local_from_ct):
+    for source in (*job.sources, *facts.landmarks, facts.rig, facts.ct, facts.local_from_ct):
         if source is not None and target.exists() and source.exists():
             if os.path.samefile(source, target):
                 raise ValueError(f"{target}: OUT is a file that is read; take another name")

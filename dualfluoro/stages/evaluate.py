@@ -1,4 +1,4 @@
-"""`dualfluoro evaluate`: how far a track is from the truth."""
+"""`dualfluoro evaluate`: how far a track, or the tracks of many trials, are from the truth."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,32 +8,30 @@ from ..options import DEFAULTS, Common
 if TYPE_CHECKING:
     import numpy as np
 
-QUANTITIES = {
-    "rotation_deg": "rotation, deg",
-    "translation_mm": "translation, mm",
-    "mtre_mm": "mTRE, mm",
-}
-STATISTICS = ("median", "mean", "p95", "max")
-
 
 def evaluate(
     track: Path,
-    truth: Path,
+    truth: Path | None = None,
     /,
-    *,
+    *trials: Path,
     landmarks: Path | None = None,
     ct: Path | None = None,
     json: Path | None = None,
     common: Common = DEFAULTS,
 ) -> dict:
-    """Compare a track with the truth, at the landmarks or, without them, at the CT's bone.
+    """Compare tracks with the truth: TRACK.csv TRUTH.csv, or folders that hold both.
+
+    Errors are measured at the landmarks or, without them, at the CT's bone; for a trial's folder
+    these are the trial's own unless given. Folders are evaluated together and one by one.
 
     Parameters
     ----------
     track
-        A track.csv.
+        A track.csv, or a folder with a track.csv and a truth.csv.
     truth
-        A truth.csv: the first ten columns of a track.
+        The truth.csv of that track (the first ten columns of a track), or a second folder.
+    trials
+        More folders.
     landmarks
         landmarks.json, .mrk.json or .fcsv: translation is measured at their centroid.
     ct
@@ -41,16 +39,70 @@ def evaluate(
     json
         Where to write the errors as JSON.
     """
-    from calibration.atomic import write_json
+    given = [path for path in (track, truth, *trials) if path is not None]
+    if len(given) == 2 and not any(path.is_dir() for path in given):
+        result = _errors_of_pair(given[0], given[1], landmarks, ct)
+    else:
+        result = _errors_of_trials(given, landmarks, ct)
+    from ..error_table import error_table, trial_table
+
+    if json is not None:
+        from calibration.atomic import write_json
+
+        write_json(json, result)
+    common.say(error_table(result))
+    if len(result.get("trials", ())) > 1:
+        common.say(trial_table(result["trials"]))
+    return result
+
+
+def _errors_of_pair(track: Path, truth: Path, landmarks: Path | None, ct: Path | None) -> dict:
     from registration import Track
     from registration import evaluate as errors_of
 
     found, true = Track.read(track), Track.read(truth)
-    result = errors_of(found, true, _points_ct(landmarks, ct))
-    if json is not None:
-        write_json(json, result)
-    common.say(table(result))
-    return result
+    return errors_of(found, true, _points_ct(landmarks, ct))
+
+
+def _errors_of_trials(folders: list[Path], landmarks: Path | None, ct: Path | None) -> dict:
+    """The figures of all frames together, and `trials`: those of each folder, with its name."""
+    from registration import Track
+    from registration.evaluate import summary
+    from registration.frame_errors import frame_errors, joined
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(
+                f"{folder} is not a folder; give one TRACK.csv and its TRUTH.csv, or any number of "
+                "folders with a track.csv and a truth.csv each"
+            )
+    shared = None if landmarks is None and ct is None else _points_ct(landmarks, ct)
+    of_bone: dict[Path, np.ndarray] = {}
+    errors = []
+    for folder in folders:
+        found, true = Track.read(folder / "track.csv"), Track.read(folder / "truth.csv")
+        points = _own_points_ct(folder, of_bone) if shared is None else shared
+        try:
+            errors.append(frame_errors(found, true, points))
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from None
+    rows = [
+        {"trial": str(folder), **summary(one)} for folder, one in zip(folders, errors, strict=True)
+    ]
+    return {**summary(joined(errors)), "trials": rows}
+
+
+def _own_points_ct(folder: Path, of_bone: "dict[Path, np.ndarray]") -> "np.ndarray":
+    """The landmarks of a trial's folder, else its CT's bone, which is looked for once a CT."""
+    from ..subject import subject_of
+    from ..trial import load_trial
+
+    trial = load_trial(folder)
+    if trial.landmarks.exists():
+        return _points_ct(trial.landmarks, None)
+    if trial.ct not in of_bone:
+        of_bone[trial.ct] = subject_of(trial).bone_points_ct
+    return of_bone[trial.ct]
 
 
 def _points_ct(landmarks: Path | None, ct: Path | None) -> "np.ndarray":
@@ -69,21 +121,3 @@ def _points_ct(landmarks: Path | None, ct: Path | None) -> "np.ndarray":
     from ..subject import Subject
 
     return Subject(ct).bone_points_ct
-
-
-def table(result: dict) -> str:
-    """The errors as lines of text, the frames said ok alone in brackets."""
-    counts = ", ".join(f"{result[name]} {name}" for name in ("ok", "doubtful", "lost"))
-    lines = [f"{result['frames']} frames: {counts}; {result['false_ok']} said ok by mistake"]
-    lines.append(f"{'':18}" + "".join(f"{name:>18}" for name in STATISTICS))
-    for name, label in QUANTITIES.items():
-        both, alone = result[name], result[f"{name}_ok_only"]
-        cells = [
-            _cell(both, statistic) + f" ({_cell(alone, statistic)})" for statistic in STATISTICS
-        ]
-        lines.append(f"{label:18}" + "".join(f"{cell:>18}" for cell in cells))
-    return "\n".join([*lines, "in brackets: frames said ok alone"])
-
-
-def _cell(statistics: dict | None, name: str) -> str:
-    return "-" if statistics is None else f"{statistics[name]:.3f}"

@@ -32,6 +32,11 @@ frames = "B/*.png"
 [time]
 rate_hz = 30.0                    # or: times = "times.csv" with a column time_s; DICOM has its own
 
+# [[body]]                        # a second bone to track, such as the jaw: track_mandible.csv
+# name = "mandible"
+# labels = "labels.nii.gz"        # where it is in the subject's CT; or: ct = ... and init = ...
+# label_values = [2]
+
 # [models]
 # folder = "models"               # may be shared by many trials of one subject
 

@@ -9,6 +9,9 @@ from ..trial import load_trial
 if TYPE_CHECKING:
     from registration import Track
 
+    from ..subject import Subject
+    from ..trial import Trial
+
 
 def track(
     trial: TrialFolder,
@@ -23,6 +26,8 @@ def track(
     """Find the pose in every frame; write track.csv, exposure.csv, exposure.json, report.html.
 
     `smoothed.csv` holds the same poses on one continuous motion, where three frames have a pose.
+    Each [[body]] of the trial has a track_NAME.csv of its own (and smoothed_NAME.csv), found by
+    refinement; motion.csv has the motion of the head and of the bodies in the skull.
 
     Parameters
     ----------
@@ -45,6 +50,8 @@ def track(
 
     from ..exposures import expose_trial, write_exposures
     from ..frames import open_frames
+    from ..motion_bodies import body_file, track_bodies
+    from ..motion_table import TrackedFrame, write_motion
     from ..subject import subject_of
     from ..tracking import Moments, track_trial
     from ..trial_detector import detector_of
@@ -59,23 +66,52 @@ def track(
     found, center_ct = track_trial(moments, subject, times_s, start, refine, common)
     folder = loaded.folder if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    _write_smoothed(found, loaded, subject, center_ct, folder / "smoothed.csv")
+    bodies = track_bodies(moments, subject, found, times_s, common) if refine else {}
+    for name, (body, its) in bodies.items():
+        its.write(folder / body_file(name))
+        _write_smoothed(
+            its, loaded, subject, body.center_ct, folder / body_file(name, smoothed=True)
+        )
+    found = _with_rig(found, loaded, subject, center_ct)
     found.write(folder / "track.csv")
-    _write_smoothed(found, center_ct, folder / "smoothed.csv")
+    head_motion = TrackedFrame(found, center_ct, subject.skull_from_ct[0])
+    moving = {n: TrackedFrame(t, b.center_ct, b.frame_from_ct) for n, (b, t) in bodies.items()}
+    write_motion(folder / "motion.csv", head_motion, moving)
     fields = [moments.fields_of(frame) for frame in range(len(found))]
     frames, _, head = expose_trial(loaded, subject, found, fields, center_ct, common)
     write_exposures(folder, loaded, frames, head, folder / "track.csv")
     write_report(loaded, subject, views, found, folder)
-    counts = ", ".join(f"{found.status.count(s)} {s}" for s in ("ok", "doubtful", "lost"))
+    counts = _counted(found)
     if not found.has_pose.any():
         raise ValueError(
             f"{folder / 'track.csv'}: all {len(found)} frames are lost; look at the frames, the "
             "rig and the CT, or train longer: dualfluoro prepare --minutes M"
         )
     common.say(f"{len(found)} frames: {counts}; wrote track.csv and report.html in {folder}")
+    for name, (_, its) in bodies.items():
+        common.say(f"{name}: {_counted(its)}; wrote {body_file(name)}")
+    if loaded.bodies and not refine:
+        common.say("note: bodies are found by refinement alone, none with --no-refine")
     return found
 
 
-def _write_smoothed(found: "Track", center_ct, path: Path) -> None:
+def _counted(track: "Track") -> str:
+    return ", ".join(f"{track.status.count(s)} {s}" for s in ("ok", "doubtful", "lost"))
+
+
+def _with_rig(track: "Track", trial: "Trial", subject: "Subject", center_ct) -> "Track":
+    """The track with the rig's uncertainty in its deviations, where rig.json holds it."""
+    from registration.calibrated_track import with_rig_uncertainty
+
+    if trial.rig.uncertainty is None:
+        return track
+    return with_rig_uncertainty(track, trial.rig, subject.bone_points_ct[::10], center_ct)
+
+
+def _write_smoothed(
+    found: "Track", trial: "Trial", subject: "Subject", center_ct, path: Path
+) -> None:
     """The smoothed track, or none where it cannot be smoothed; never one of an earlier run."""
     import numpy as np
 
@@ -83,6 +119,7 @@ def _write_smoothed(found: "Track", center_ct, path: Path) -> None:
 
     known = found.has_pose
     if known.sum() >= 3 and np.isfinite(found.covariance[known]).all():
-        smoothed_track(found, center_ct).write(path)
+        smooth = smoothed_track(found, center_ct)
+        _with_rig(smooth, trial, subject, center_ct).write(path)
     else:
         path.unlink(missing_ok=True)

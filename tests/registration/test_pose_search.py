@@ -12,7 +12,7 @@ from registration.radiograph import radiograph
 from registration.twist import distance_between
 
 CENTRE = np.array([10.0, 220.0, 420.0])
-LEVELS = (Resolution(8.0, 36, 12, 1.2, 15), Resolution(5.0, 64, 8, 0.8, 12))
+LEVELS = (Resolution(8.0, 5.6, 12, 1.2, 15), Resolution(5.0, 3.2, 8, 0.8, 12))
 
 
 @pytest.fixture(scope="module")
@@ -46,5 +46,5 @@ def test_without_landmarks_or_neighbours_a_frame_is_searched(blob_head, small_ri
     pose = upright(list(small_rig), 131.0)
     moment = filmed_moment(blob_head, small_rig, filmed, pose)
     found = locate(small_rig, moment, Subject(model, None), (), TrackingConfig())
-    assert found.status == "ok"
+    assert set(found.flags) <= {"sd_large"}  # 72 px are not sure to half a mm
     assert distance_between(found.world_from_ct, pose, CENTRE)[0] < 1

@@ -9,9 +9,9 @@ from registration.image_match import cam_from_ct_matrix, compare, fixed_view
 from registration.local_contrast import Neighbourhood, local_contrast
 from registration.radiograph import head_window, level_of, radiograph
 from registration.refine_pose import refine_pose
-from registration.twist import distance_between, moved, moved_rigid
+from registration.twist import distance_between, moved, moved_rigid, twist_between
 
-LEVELS = (Resolution(6.0, 48, 9, 1.2, 15), Resolution(3.0, 72, 7, 0.8, 12))
+LEVELS = (Resolution(6.0, 4.2, 9, 1.2, 15), Resolution(3.0, 2.8, 7, 0.8, 12))
 ANGLES = np.linspace(0, 2 * np.pi, 60)
 FIELD = 35.5 + 34 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 CENTRE = np.array([10.0, 220.0, 420.0])
@@ -60,6 +60,44 @@ def test_inverted_grey_values_are_met_as_well(blob_head, small_rig, filmed, mode
     start = moved_rigid(truth, np.array([4.0, 3, -3, 0.05, 0.03, 0.03]), CENTRE)
     mm, deg = distance_between(truth, refine_pose(inverted, model, start).world_from_ct, CENTRE)
     assert mm < 1 and deg < 0.6
+
+
+def test_beads_writing_and_a_veil_do_not_move_the_pose(blob_head, small_rig, filmed, model, truth):
+    images = filmed(blob_head, small_rig, truth)
+    start = moved_rigid(truth, np.array([4.0, 3, -3, 0.05, 0.03, 0.03]), CENTRE)
+    v, u = np.mgrid[:72, :72] / 71 - 0.5
+    disturbed = []
+    for camera, image in zip(small_rig, images, strict=True):
+        image = image * (1 + 0.5 * u - 0.4 * v) + 0.1 * (u + v) ** 2  # vignetting and scatter
+        for at in ((30, 28), (41, 44)):
+            image[at[0] : at[0] + 3, at[1] : at[1] + 3] = 0.02  # beads
+        image[4:9, 20:50] = 0.9  # burnt-in text
+        disturbed.append(radiograph(camera, image.astype(np.float32), FIELD))
+    refined = refine_pose(tuple(disturbed), model, start)
+    mm, deg = distance_between(truth, refined.world_from_ct, CENTRE)
+    assert mm < 1 and deg < 0.8
+
+
+def test_the_covariance_grows_with_the_noise_and_covers_the_errors(
+    blob_head, small_rig, filmed, model, truth
+):
+    images = filmed(blob_head, small_rig, truth)
+    median_sd_mm = []
+    for noise in (0.0, 0.015):
+        squares, sds = [], []
+        for seed in range(5):
+            rng = np.random.default_rng(seed)
+            shots = tuple(
+                radiograph(c, (image + rng.normal(0, noise, image.shape)).astype(np.float32), FIELD)
+                for c, image in zip(small_rig, images, strict=True)
+            )
+            refined = refine_pose(shots, model, truth)
+            off = twist_between(truth, refined.world_from_ct, model.centre_ct)
+            squares.append(off @ np.linalg.solve(refined.covariance, off) / 6)
+            sds.append(refined.sd_translation_mm)
+        assert np.median(squares) < 2  # 1 is expected; the inflation is for looks, not for noise
+        median_sd_mm.append(np.median(sds))
+    assert median_sd_mm[1] > 1.2 * median_sd_mm[0]
 
 
 def test_the_gradient_is_that_of_the_cost(radiographs, model, truth):

@@ -13,7 +13,7 @@ from registration.tracking import track_frames
 from registration.twist import moved_rigid
 
 CENTRE = np.array([10.0, 220.0, 420.0])
-LEVELS = (Resolution(6.0, 48, 9, 1.2, 15), Resolution(3.0, 72, 7, 0.8, 12))
+LEVELS = (Resolution(6.0, 4.2, 9, 1.2, 15), Resolution(3.0, 2.8, 7, 0.8, 12))
 FRAMES = 4
 
 
