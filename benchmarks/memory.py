@@ -45,8 +45,8 @@ def main() -> None:
     args = parser.parse_args()
     repeat(args.trial, args.work, args.frames)
     begun = time.perf_counter()
-    resident_mib, peak_mib, asked = watched(args.work)
-    print(report(resident_mib, peak_mib, asked, time.perf_counter() - begun))
+    resident_mib, asked = watched(args.work)
+    print(report(resident_mib, asked, time.perf_counter() - begun))
 
 
 def repeat(trial: Path, folder: Path, frames: int) -> None:
@@ -73,34 +73,31 @@ def repeat(trial: Path, folder: Path, frames: int) -> None:
     (folder / "trial.toml").write_text(text)
 
 
-def watched(folder: Path) -> tuple[dict[int, float], float, int]:
-    """Resident memory (MiB) at the first request of each frame, its peak, and all requests."""
+def watched(folder: Path) -> tuple[dict[int, float], int]:
+    """Resident memory (MiB) at the first request of each frame, and the number of requests."""
     tokens = ["track", folder, "--init", folder / "init.csv", "--out", folder / "out", "--quiet"]
     command = [sys.executable, "-c", TELLING, *map(str, tokens)]
     resident_mib: dict[int, float] = {}
-    peak_mib, asked = 0.0, 0
+    asked = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             asked += 1
-            resident_mib.setdefault(int(line), memory_mib(process.pid, "VmRSS"))
-        while process.poll() is None:
-            peak_mib = max(peak_mib, memory_mib(process.pid, "VmHWM"))
-            time.sleep(0.1)
+            resident_mib.setdefault(int(line), resident(process.pid))
     if process.returncode:
         raise SystemExit(f"track ended with status {process.returncode}")
-    return resident_mib, peak_mib, asked
+    return resident_mib, asked
 
 
-def memory_mib(pid: int, name: str) -> float:
-    """A figure of /proc/PID/status; 0 of a process that has ended."""
+def resident(pid: int) -> float:
+    """Resident memory, MiB, by /proc/PID/status; 0 of a process that has ended."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
+        if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0
 
 
-def report(resident_mib: dict[int, float], peak_mib: float, asked: int, seconds: float) -> str:
+def report(resident_mib: dict[int, float], asked: int, seconds: float) -> str:
     """Memory at a tenth, a half and the end of the frames, and its slope from the tenth on."""
     frames = np.array(sorted(resident_mib))
     values = np.array([resident_mib[frame] for frame in frames])
@@ -110,7 +107,7 @@ def report(resident_mib: dict[int, float], peak_mib: float, asked: int, seconds:
     shown = ", ".join(f"{value:.0f} at {share:.0%}" for share, value in places.items())
     return (
         f"{len(frames)} frames ({asked} asked for) in {seconds:.0f} s; resident MiB: {shown}; "
-        f"slope {slope:+.1f} MiB per 1000 frames; peak of the command {peak_mib:.0f}"
+        f"slope {slope:+.1f} MiB per 1000 frames"
     )
 
 

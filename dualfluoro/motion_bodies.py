@@ -22,6 +22,7 @@ from .options import Common
 from .progress import counted
 from .subject import Subject
 from .tracking import Moments
+from .trial import Trial
 from .trial_bodies import Body
 
 
@@ -36,6 +37,12 @@ class RigidBody:
     """From the CT that it lies in to its own anatomical frame."""
     frame: str
     """That frame in words."""
+
+    @property
+    def points_ct(self) -> np.ndarray:
+        """Points (n, 3) all over its bone, mm of the CT that it lies in."""
+        model = self.model.body if isinstance(self.model, BodyModel) else self.model
+        return model.points_ct
 
 
 def rigid_body(body: Body, subject: Subject) -> RigidBody:
@@ -70,8 +77,20 @@ def rigid_body(body: Body, subject: Subject) -> RigidBody:
     return RigidBody(body.name, model, center, frame_from_ct, words)
 
 
+def rigid_bodies(trial: Trial, subject: Subject) -> list[tuple[RigidBody, Track | None]]:
+    """The bodies of a trial, each with its start if it has one; what is wrong is said at once."""
+    return [
+        (rigid_body(body, subject), None if body.init is None else Track.read(body.init))
+        for body in trial.bodies
+    ]
+
+
 def track_bodies(
-    moments: Moments, subject: Subject, skull: Track, times_s: np.ndarray, common: Common
+    moments: Moments,
+    bodies: list[tuple[RigidBody, Track | None]],
+    skull: Track,
+    times_s: np.ndarray,
+    common: Common,
 ) -> dict[str, tuple[RigidBody, Track]]:
     """Each body of a trial and its track.
 
@@ -80,10 +99,8 @@ def track_bodies(
     trial, found = moments.trial, {}
     plain = Moments(trial, moments.views, None)
     plain.fields = moments.fields
-    for body in trial.bodies:
-        rigid = rigid_body(body, subject)
-        start = None if body.init is None else Track.read(body.init)
-        with counted(f"tracking {body.name}", len(plain), common) as progress:
+    for rigid, start in bodies:
+        with counted(f"tracking {rigid.name}", len(plain), common) as progress:
             if isinstance(rigid.model, BodyModel):
                 track = track_body(
                     trial.rig,
@@ -104,7 +121,7 @@ def track_bodies(
                     time_offsets_s=trial.time_offsets_s,
                     progress=progress,
                 )
-        found[body.name] = rigid, track
+        found[rigid.name] = rigid, track
     return found
 
 

@@ -43,7 +43,15 @@ def rig_of(
                 f"{table.path}: view {view.name!r} says distorted = true, but its camera in "
                 f"{files[0].name} has no distortion map; calibrate one, or undistort the frames"
             )
-    return Rig(tuple(rig[view.name] for view in views), rig.uncertainty), files
+    known = rig.uncertainty
+    for view in views:
+        named = known is None or any(name.startswith(f"{view.name}.") for name in known.names)
+        if not named:
+            raise ValueError(
+                f"{files[0]}: its uncertainty says nothing of camera {view.name!r}; calibrate all "
+                "views together, or take the key uncertainty out"
+            )
+    return Rig(tuple(rig[view.name] for view in views), known), files
 
 
 def _mayacam_rig(

@@ -19,16 +19,18 @@ def with_rig_uncertainty(
 ) -> Track:
     """The track as it is where the rig does not say how well it is known.
 
-    All frames share the calibration's error: smooth a track before, not after.
+    All frames share the calibration's error: smooth a track before, not after, and take motion
+    between its poses from the track without it. A pose whose covariance is unknown keeps that.
 
     Args:
         points_ct: points all over the bone that was matched.
         centre_ct: what the track's covariances are about.
     """
-    if rig.uncertainty is None or not track.has_pose.any():
+    known = track.has_pose & np.isfinite(track.covariance).all((1, 2))
+    if rig.uncertainty is None or not known.any():
         return track
     covariance = track.covariance.copy()
-    for k in np.flatnonzero(track.has_pose):
+    for k in np.flatnonzero(known):
         pose = track.world_from_ct[int(k)]
         covariance[k] += calibration_covariance(
             rig, rig.uncertainty, pose, points_ct, centre_ct=centre_ct
@@ -37,6 +39,6 @@ def with_rig_uncertainty(
     return replace(
         track,
         covariance=covariance,
-        sd_translation_mm=sd[:, 0],
-        sd_rotation_deg=np.degrees(sd[:, 1]),
+        sd_translation_mm=np.where(known, sd[:, 0], track.sd_translation_mm),
+        sd_rotation_deg=np.where(known, np.degrees(sd[:, 1]), track.sd_rotation_deg),
     )

@@ -44,7 +44,7 @@ def calibration_covariance(
         ValueError: points that do not fix a pose, or a camera that is not in the uncertainty.
     """
     for camera in rig:
-        if f"{camera.name}.fx_px" not in uncertainty.names:
+        if not any(name.startswith(f"{camera.name}.") for name in uncertainty.names):
             raise ValueError(
                 f"the rig's uncertainty does not hold camera {camera.name!r}; calibrate all views "
                 "together"

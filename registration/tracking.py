@@ -91,7 +91,9 @@ def _with_one_motion(rig, poses, time_s, subject, located, config) -> list[Frame
         poses = list(poses)
         for place, k in enumerate(motion.row):
             start = motion.world_from_ct[place]
-            poses[k] = located(int(k), (start,), motion.velocity[place])
+            again = located(int(k), (start,), motion.velocity[place])
+            if again.world_from_ct is not None:
+                poses[k] = again
     return poses
 
 

@@ -7,10 +7,8 @@ from ..options import DEFAULTS, Common, TrialFolder
 from ..trial import load_trial
 
 if TYPE_CHECKING:
+    from calibration import Rig
     from registration import Track
-
-    from ..subject import Subject
-    from ..trial import Trial
 
 
 def track(
@@ -47,10 +45,11 @@ def track(
             f"{loaded.folder}, or give a start with --init TRACK.csv"
         )
     from registration import Track
+    from registration.calibrated_track import with_rig_uncertainty
 
     from ..exposures import expose_trial, write_exposures
     from ..frames import open_frames
-    from ..motion_bodies import body_file, track_bodies
+    from ..motion_bodies import body_file, rigid_bodies, track_bodies
     from ..motion_table import TrackedFrame, write_motion
     from ..subject import subject_of
     from ..tracking import Moments, track_trial
@@ -62,20 +61,25 @@ def track(
     views, times_s = open_frames(loaded)
     subject = subject_of(loaded)
     detector = None if init is not None else detector_of(loaded, subject, common)
+    bodies_known = rigid_bodies(loaded, subject)
     moments = Moments(loaded, views, detector)
     found, center_ct = track_trial(moments, subject, times_s, start, refine, common)
     folder = loaded.folder if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_smoothed(found, loaded, subject, center_ct, folder / "smoothed.csv")
-    bodies = track_bodies(moments, subject, found, times_s, common) if refine else {}
-    for name, (body, its) in bodies.items():
-        its.write(folder / body_file(name))
-        _write_smoothed(
-            its, loaded, subject, body.center_ct, folder / body_file(name, smoothed=True)
-        )
-    found = _with_rig(found, loaded, subject, center_ct)
+    rig, skull = loaded.rig, found
+    found = with_rig_uncertainty(skull, rig, subject.bone_points_ct[::10], center_ct)
     found.write(folder / "track.csv")
-    head_motion = TrackedFrame(found, center_ct, subject.skull_from_ct[0])
+    _write_smoothed(skull, rig, subject.bone_points_ct[::10], center_ct, folder / "smoothed.csv")
+    bodies = track_bodies(moments, bodies_known, skull, times_s, common) if refine else {}
+    for name, (body, its) in bodies.items():
+        known = with_rig_uncertainty(its, rig, body.points_ct[::10], body.center_ct)
+        known.write(folder / body_file(name))
+        smooth = folder / body_file(name, smoothed=True)
+        _write_smoothed(its, rig, body.points_ct[::10], body.center_ct, smooth)
+    for body, _ in bodies_known if not refine else ():
+        for smoothed in (False, True):  # of an earlier run
+            (folder / body_file(body.name, smoothed)).unlink(missing_ok=True)
+    head_motion = TrackedFrame(skull, center_ct, subject.skull_from_ct[0])
     moving = {n: TrackedFrame(t, b.center_ct, b.frame_from_ct) for n, (b, t) in bodies.items()}
     write_motion(folder / "motion.csv", head_motion, moving)
     fields = [moments.fields_of(frame) for frame in range(len(found))]
@@ -100,26 +104,16 @@ def _counted(track: "Track") -> str:
     return ", ".join(f"{track.status.count(s)} {s}" for s in ("ok", "doubtful", "lost"))
 
 
-def _with_rig(track: "Track", trial: "Trial", subject: "Subject", center_ct) -> "Track":
-    """The track with the rig's uncertainty in its deviations, where rig.json holds it."""
-    from registration.calibrated_track import with_rig_uncertainty
-
-    if trial.rig.uncertainty is None:
-        return track
-    return with_rig_uncertainty(track, trial.rig, subject.bone_points_ct[::10], center_ct)
-
-
-def _write_smoothed(
-    found: "Track", trial: "Trial", subject: "Subject", center_ct, path: Path
-) -> None:
+def _write_smoothed(found: "Track", rig: "Rig", points_ct, center_ct, path: Path) -> None:
     """The smoothed track, or none where it cannot be smoothed; never one of an earlier run."""
     import numpy as np
 
     from registration import smoothed_track
+    from registration.calibrated_track import with_rig_uncertainty
 
     known = found.has_pose
     if known.sum() >= 3 and np.isfinite(found.covariance[known]).all():
         smooth = smoothed_track(found, center_ct)
-        _with_rig(smooth, trial, subject, center_ct).write(path)
+        with_rig_uncertainty(smooth, rig, points_ct, center_ct).write(path)
     else:
         path.unlink(missing_ok=True)
