@@ -14,6 +14,7 @@ from exposure import skull_from_ct
 from registration import Track
 from registration.body_model import BodyModel, body_model
 from registration.body_tracking import track_body
+from registration.bone_model import bone_model
 from registration.frame_pose import Subject as TrackedBody
 from registration.head_model import HeadModel, head_model
 from registration.tracking import track_frames
@@ -66,7 +67,7 @@ def rigid_body(body: Body, subject: Subject) -> RigidBody:
             labelled = _labels(body, anatomy, body.ct)
             mask = placed_on(labelled, anatomy.bone.shape, anatomy.ct_from_voxel)
             anatomy = replace(anatomy, bone=anatomy.bone | mask, cranium=mask)
-        model = head_model(volume, anatomy)
+        model = head_model(volume, anatomy) if anatomy.is_head else bone_model(volume, anatomy)
         center, axes, words = model.centre_ct, Rigid.identity().R, "axes of its CT"
     points = {} if body.landmarks is None else read_landmarks(body.landmarks)
     if points:

@@ -117,7 +117,11 @@ class Subject:
 
     @cached_property
     def head_model(self) -> "HeadModel":
-        """The CT made ready to be matched with radiographs."""
+        """The CT made ready to be matched with radiographs; as a single bone, if not of a head."""
+        if not self.anatomy.is_head:
+            from registration.bone_model import bone_model
+
+            return bone_model(self.volume, self.anatomy)
         from registration.head_model import head_model
 
         return head_model(self.volume, self.anatomy)
