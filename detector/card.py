@@ -1,16 +1,13 @@
-"""Weights and their card: `NAME.safetensors` and `NAME.json`. No pickle is ever read."""
+"""The card of a detector, and its weights: see `drr.weights_file`."""
 
-import json
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
-from calibration.atomic import whole
+from drr.weights_file import read_card, read_tensors, write_weights_file
 
 FORMAT = "dualfluoro-detector"
 VERSION = 1
@@ -42,31 +39,13 @@ class Card:
 
 def write_weights(path: Path, card: Card, tensors: dict[str, Tensor]) -> None:
     """Write both files, each whole or not at all."""
-    contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, "version": VERSION} | asdict(card), indent=1)
-    with whole(path.with_suffix(".json")) as unfinished_card, whole(path) as unfinished:
-        safetensors.torch.save_file(contiguous, unfinished)
-        unfinished_card.write_text(text + "\n")
+    write_weights_file(path, FORMAT, VERSION, asdict(card), tensors)
 
 
 def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
     """Read both files; FileNotFoundError or ValueError says which of them is wrong, and how."""
     card_path = path.with_suffix(".json")
-    for needed in (path, card_path):
-        if not needed.is_file():
-            raise FileNotFoundError(
-                f"{needed}: no detector there; make one with `dualfluoro prepare TRIAL`"
-            )
-    try:
-        content = json.loads(card_path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{card_path}: not a JSON card: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f'{card_path}: expected "format": "{FORMAT}"')
-    if content.get("version") != VERSION:
-        raise ValueError(
-            f"{card_path}: version {content.get('version')!r} is not known, expected {VERSION}"
-        )
+    content = read_card(path, FORMAT, VERSION, "dualfluoro prepare TRIAL")
     known = {field.name for field in fields(Card)}
     entries = {name: value for name, value in content.items() if name in known}
     missing = {"landmarks", "ct_fingerprint", "shape", "sd_factor", "accuracy", "recipe"} - set(
@@ -76,11 +55,7 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         raise ValueError(f"{card_path}: the card is incomplete: no {', '.join(sorted(missing))}")
     _check(entries, card_path)
     card = Card(**entries)
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path}: not a safetensors file, or cut short: {error}") from error
-    return card, tensors
+    return card, read_tensors(path)
 
 
 def _check(entries: dict, path: Path) -> None:

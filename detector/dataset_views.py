@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from drr.dataset import read_manifest, read_shard
+from drr.field_window import field_mask, look_through, window_around
 from drr.labelled_radiograph import LabelledRadiograph
 
-from .network_input import INPUT_PX, field_mask, look_through, planes_of, window_around, with_facing
+from .network_input import INPUT_PX, planes_of, with_facing
 from .views import View
 
 PROFILE = 0.08

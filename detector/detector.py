@@ -1,5 +1,6 @@
 """A trained detector: frames in, landmarks with their standard deviations out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +11,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from drr.field import find_field
+from drr.field_window import Window, field_mask, look_through, window_around
+from drr.standardised import standardised
 from drr.volume import Volume
+from drr.weights_file import check_tensors
 
 from .card import Card, read_weights, write_weights
 from .network import LandmarkNetwork, Shape
-from .network_input import field_mask, look_through, planes_of, window_around, with_facing
+from .network_input import planes_of_attenuation, with_facing
 
 FACINGS = (1.0, -1.0)
+Translate = Callable[[np.ndarray, Window, np.ndarray], np.ndarray]
+"""From a frame (transmission), the network's window and the field's outline in it to
+attenuation in the window, standardised as `drr.standardised` does."""
 SD_OF_SCALE = 2**0.5
 """A Laplace variable of scale b has the standard deviation sqrt(2) b."""
 
@@ -42,6 +49,8 @@ class Detector:
 
     network: LandmarkNetwork
     card: Card
+    translate: Translate | None = None
+    """Changes the look of what the network sees; see `gan.Translator.through`."""
 
     @property
     def landmark_names(self) -> tuple[str, ...]:
@@ -66,16 +75,7 @@ class Detector:
             network = LandmarkNetwork(Shape(**card.shape))
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its card describes no network: {error}") from error
-        expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        if expected != found:
-            names = sorted(
-                name for name in expected | found if expected.get(name) != found.get(name)
-            )
-            raise ValueError(
-                f"{path}: not the weights its card describes: {len(names)} tensors differ, first "
-                f"{names[0]!r}: expected {expected.get(names[0])}, found {found.get(names[0])}"
-            )
+        check_tensors(Path(path), network.state_dict(), tensors)
         network.load_state_dict(tensors, strict=True)
         return Detector(network.eval(), card)
 
@@ -140,7 +140,11 @@ class Detector:
             window = window_around(outline, quarter_turns)
             shown = frame if transmission else float(frame.max()) - frame
             mask = field_mask(outline, window)
-            seen = planes_of(look_through(shown, window) * mask, mask)
+            if self.translate is None:
+                seen = standardised(look_through(shown, window) * mask, mask)
+            else:
+                seen = self.translate(shown, window, outline)
+            seen = planes_of_attenuation(seen, mask)
             planes += [with_facing(seen, facing) for facing in FACINGS]
             windows.append(window)
             outlines.append(outline)

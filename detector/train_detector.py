@@ -14,7 +14,7 @@ from drr.volume import Volume
 from .card import Card
 from .detector import SD_OF_SCALE, Detector, ct_fingerprint
 from .network import LandmarkNetwork, Shape
-from .training import Progress, TrainingConfig, train_network
+from .training import NamedLook, Progress, TrainingConfig, train_network
 from .views import View, view_sequence
 
 TRAINING_GRID_MM = 2.5
@@ -34,6 +34,7 @@ def train_detector(
     device: str = "cpu",
     dataset: Path | None = None,
     head: MaterialModel | None = None,
+    look: NamedLook | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on radiographs of the volume and write `folder/detector.safetensors` with its card.
@@ -45,6 +46,7 @@ def train_detector(
         head: what the views are rendered from, such as `drr.varied_model` on TRAINING_GRID_MM;
             without it the volume as it is.
         dataset: folder of a data set to train on, in place of radiographs rendered on the fly.
+        look: the look of all radiographs, in place of machines drawn at random.
 
     Raises:
         ValueError: no landmarks.
@@ -64,9 +66,17 @@ def train_detector(
         seed=seed,
         device=device,
         dataset=dataset,
+        look=look,
         progress=progress,
     )
-    fresh = view_sequence(head, points_ct, config.views, seed=seed + 1_000_003, looks_each=1)
+    fresh = view_sequence(
+        head,
+        points_ct,
+        config.views,
+        seed=seed + 1_000_003,
+        looks_each=1,
+        look=None if look is None else look.look,
+    )
     sd_factor, accuracy = measured(network, list(islice(fresh, VALIDATION_VIEWS)), device)
     card = Card(
         landmarks={name: [float(x) for x in point] for name, point in landmarks.items()},
@@ -75,7 +85,12 @@ def train_detector(
         sd_factor=sd_factor,
         accuracy=accuracy,
         recipe=asdict(config)
-        | {"seed": seed, "grid_mm": TRAINING_GRID_MM, "from_dataset": dataset is not None},
+        | {
+            "seed": seed,
+            "grid_mm": TRAINING_GRID_MM,
+            "from_dataset": dataset is not None,
+            "look": "random" if look is None else look.name,
+        },
     )
     path = folder / "detector.safetensors"
     Detector(network, card).write(path)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import pickle
 import signal
 import threading
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from calibration.atomic import whole
+from drr.checkpoint import read_checkpoint, write_checkpoint
 from drr.dataset import read_manifest
 from drr.material_model import MaterialModel
 
@@ -29,11 +28,18 @@ from .dataset_views import dataset_views
 from .loss import landmark_loss
 from .network import LandmarkNetwork, Shape
 from .training_log import TrainingLog
-from .views import View, ViewRange, view_sequence
+from .views import Look, View, ViewRange, view_sequence
 from .warm_start import warmed
 
 Progress = Callable[[float, dict[str, float]], None]
 """Called after each step with the share of the budget spent, and the latest figures."""
+
+
+class NamedLook(NamedTuple):
+    """A look to train in, and a name that stands for all that decides it."""
+
+    name: str
+    look: Look
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,7 @@ def train_network(
     seed: int = 0,
     device: str = "cpu",
     dataset: Path | None = None,
+    look: NamedLook | None = None,
     progress: Progress | None = None,
 ) -> LandmarkNetwork:
     """The averaged network after the budget; goes on from the checkpoint in `folder`, if it fits.
@@ -126,15 +133,16 @@ def train_network(
     """
     shape = shape or Shape(len(points_ct))
     run = _Run(shape, config, seed, device)
-    key = _key(points_ct, config, shape, seed, dataset)
+    key = _key(points_ct, config, shape, seed, dataset, look)
     checkpoint = folder / "detector.checkpoint"
-    if (state := _saved(checkpoint)) and state["key"] == key:
+    if (state := read_checkpoint(checkpoint)) and state["key"] == key:
         run.restore(state)
     log = TrainingLog(folder / "training.csv", fresh=run.step == 0)
     start = run.step * config.batch
     if head is not None and dataset is None:
-        looks = {"seed": seed, "start": start, "looks_each": config.looks_each}
-        views = view_sequence(head, points_ct, config.views, **looks)
+        drawn = {"seed": seed, "start": start, "looks_each": config.looks_each}
+        given = None if look is None else look.look
+        views = view_sequence(head, points_ct, config.views, look=given, **drawn)
     elif dataset is not None:
         views = dataset_views(dataset, points_ct, seed, start)
     else:
@@ -143,7 +151,7 @@ def train_network(
         try:
             _train(run, ahead, config, device, checkpoint, key, log, progress)
         finally:
-            _save(run.state(key), checkpoint)
+            write_checkpoint(checkpoint, run.state(key))
     return cast(LandmarkNetwork, run.averaged.module).eval()
 
 
@@ -163,7 +171,7 @@ def _train(run, views, config, device, checkpoint, key, log, progress) -> None:
         if progress:
             progress(min(_share(run, config), 1.0), log.recent())
         if time.monotonic() - saved > config.checkpoint_s:
-            _save(run.state(key), checkpoint)
+            write_checkpoint(checkpoint, run.state(key))
             saved = time.monotonic()
 
 
@@ -223,24 +231,13 @@ def _schedule(step: int, share: float) -> float:
     return min(1.0, (step + 1) / 100) * (0.01 + 0.99 * cosine)
 
 
-def _key(points_ct, config: TrainingConfig, shape: Shape, seed: int, dataset) -> str:
+def _key(points_ct, config: TrainingConfig, shape: Shape, seed: int, dataset, look) -> str:
     settings = asdict(config)
     for budget in ("minutes", "steps", "checkpoint_s"):
         settings.pop(budget)
     of = [] if dataset is None else [read_manifest(dataset)["parameters"]]
+    of += [] if look is None else [look.name]
     return json.dumps([settings, list(shape), seed, np.round(points_ct, 6).tolist(), *of])
-
-
-def _saved(checkpoint: Path) -> dict | None:
-    """The state of an earlier run; None where there is none."""
-    if not checkpoint.exists():
-        return None
-    try:
-        return torch.load(checkpoint, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise ValueError(
-            f"{checkpoint}: damaged, or not a checkpoint of this program; delete it to start anew"
-        ) from error
 
 
 @contextmanager
@@ -258,8 +255,3 @@ def _stopped_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _save(state: dict, path: Path) -> None:
-    with whole(path) as unfinished:
-        torch.save(state, unfinished)

@@ -5,7 +5,7 @@ because rendering costs more than the look. Everything is drawn from generators 
 and the place in the sequence: the same sequence on any number of threads, from any start.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,12 +13,14 @@ import numpy as np
 from jaxtyping import Float
 
 from drr.collimation import Collimation, random_collimation
+from drr.field_window import MARGIN, Window, field_mask
 from drr.film import film
 from drr.fluoroscope import Fluoroscope
 from drr.head_orientation import draw_orientation
 from drr.material_model import MaterialModel, draw_condition, render_materials
+from drr.standardised import standardised
 
-from .network_input import INPUT_PX, MARGIN, Window, field_mask, planes_of, with_facing
+from .network_input import INPUT_PX, planes_of_attenuation, with_facing
 
 PIXELS_MERGED = 16
 """A network pixel is the mean of so many pixels of a frame: less noise, finer grey steps."""
@@ -48,6 +50,11 @@ class ViewRange:
         """The range of the easy views: most of the head in the field."""
         low, high = self.field_mm
         return replace(self, field_mm=(0.5 * (low + high), high), off_centre_sd=0.1)
+
+
+Look = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+"""From line integrals (material, 128, 128), the field and a generator of random numbers to
+attenuation, standardised as `drr.standardised` does."""
 
 
 class Radiograph(NamedTuple):
@@ -106,8 +113,12 @@ def draw_radiograph(
     return Radiograph(line_integrals, uv.astype(np.float32), mm_per_px, toward_source, hard)
 
 
-def look_at(radiograph: Radiograph, rng: np.random.Generator) -> View:
-    """The radiograph as some machine would show it, collimated, with its labels."""
+def look_at(radiograph: Radiograph, rng: np.random.Generator, look: Look | None = None) -> View:
+    """The radiograph as some machine would show it, collimated, with its labels.
+
+    Args:
+        look: in place of a machine drawn at random.
+    """
     collimation = _fitted(random_collimation(rng, INPUT_PX, INPUT_PX))
     machine = Fluoroscope.randomised(rng)
     if not radiograph.hard:
@@ -120,13 +131,17 @@ def look_at(radiograph: Radiograph, rng: np.random.Generator) -> View:
         bits=16,
     )
     mask = collimation.mask(INPUT_PX, INPUT_PX)
-    shown = film(radiograph.line_integrals, machine, mask, rng)
     grown = 1 + rng.normal(0, 0.012)  # the outline found in a frame is never quite right
     centre = (INPUT_PX - 1) / 2
     seen = field_mask((collimation.polygon_px - centre) * grown + centre, WHOLE_WINDOW)
     # near the profile both readings are alike: let the plane be either
     facing = 1.0 if radiograph.toward_source + 0.08 * rng.standard_normal() > 0 else -1.0
-    planes = with_facing(planes_of(shown * seen, seen), facing)
+    if look is None:
+        shown = film(radiograph.line_integrals, machine, mask, rng)
+        plain = standardised(shown * seen, seen)
+    else:
+        plain = look(radiograph.line_integrals, seen, rng)
+    planes = with_facing(planes_of_attenuation(plain, seen), facing)
     u, v = np.rint(np.clip(radiograph.uv, 0, INPUT_PX - 1)).astype(int).T
     on_image = ((radiograph.uv > -0.5) & (radiograph.uv < INPUT_PX - 0.5)).all(-1)
     in_field = (on_image & (mask[v, u] > 0.5)).astype(np.float32)
@@ -142,6 +157,7 @@ def view_sequence(
     start: int = 0,
     looks_each: int = 4,
     block: int = 96,
+    look: Look | None = None,
 ) -> Iterator[View]:
     """Endless views from the `start`-th on: blocks of radiographs, each seen `looks_each` times."""
     number = start // (block * looks_each)
@@ -158,7 +174,7 @@ def view_sequence(
         order = np.random.default_rng((seed, 1, number)).permutation(block * looks_each)
         for place in range(max(start - first, 0), len(order)):
             rng = np.random.default_rng((seed, 2, first + place))
-            yield look_at(drawn[order[place] // looks_each], rng)
+            yield look_at(drawn[order[place] // looks_each], rng, look)
         number += 1
 
 

@@ -22,8 +22,8 @@ from .field_edges import Edge, edge_points, find_edges, refined
 
 REDUCED_PX = 160  # longer side of the copy on which edges are sought
 SMALLEST_SHARE = 0.06  # of the frame: a smaller field is not believed
-COVERED = 0.45  # share of the outline that must show an edge; without a field it is below 0.3
-SHOWN = 0.5  # share of a single blade that must
+CIRCLE_SHOWN = 0.52  # share of a circle that must show an edge; of none there, 0.5 at the most
+BLADE_SHOWN = 0.75  # the same of a blade; bone shows up to 0.7
 CLEAR = 6.0  # times the noise: the least step at which an edge is suspected
 BORDER_PX = 2  # of the reduced copy, left out inside of an outline
 
@@ -50,13 +50,13 @@ def find_field(
     if not transmission:
         frame = -frame
     height, width = frame.shape
-    edges, shown = _edges_in(frame)
-    kept = [
-        edge.radius > 0 or on >= SHOWN * of for edge, (on, of) in zip(edges, shown, strict=True)
+    edges = [
+        edge
+        for edge, (on, of) in zip(*_edges_in(frame), strict=True)
+        if on >= (CIRCLE_SHOWN if edge.radius > 0 else BLADE_SHOWN) * of
     ]
-    edges, shown = [edge for edge, good in zip(edges, kept, strict=True) if good], shown[kept]
     outline, source = intersection(edges, width, height), "detected"
-    if outline is None or shown[:, 0].sum() < COVERED * shown[:, 1].sum():
+    if outline is None:
         edges, outline, source = [], frame_polygon(width, height), "assumed"
     within = _blades_within(frame, outline)
     inner = intersection([*edges, *within], width, height) if within else None

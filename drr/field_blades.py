@@ -51,9 +51,11 @@ def blades_within(frame: np.ndarray, core: shapely.Polygon) -> list[Edge]:
 
 
 def _sharp(line: Line, segments: np.ndarray) -> bool:
-    """Whether the step of the segments is done within a few pixels."""
-    step, wide = float(line.step[segments].sum()), float(line.wide[segments].sum())
-    return SHARP[0] * wide < step < SHARP[1] * wide
+    """Whether the step of the segments is done within a few pixels, in bright and dark ones."""
+    step, wide = line.step[segments], line.wide[segments]
+    size = np.abs(step) + np.abs(wide)
+    share = np.median(step / np.maximum(size, 1e-9)), np.median(wide / np.maximum(size, 1e-9))
+    return bool(SHARP[0] * share[1] < share[0] < SHARP[1] * share[1])
 
 
 def _doubt(line: Line, lines: list[Line]) -> float:

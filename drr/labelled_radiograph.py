@@ -69,7 +69,7 @@ def draw_labelled(studio: Studio, seed: int, number: int) -> LabelledRadiograph:
     """The number-th radiograph of a seed; the same in any order and on any thread."""
     views = list(studio.rig)
     camera = views[number % len(views)]
-    world_from_ct = _draw_pose(studio, np.random.default_rng((seed, 0, number // len(views))))
+    world_from_ct = draw_pose(studio, np.random.default_rng((seed, 0, number // len(views))))
     cam_from_ct = camera.cam_from_world @ world_from_ct
     rng = np.random.default_rng((seed, 1, number))
     condition = draw_condition(studio.head, rng)
@@ -96,7 +96,7 @@ def draw_labelled(studio: Studio, seed: int, number: int) -> LabelledRadiograph:
     )
 
 
-def _draw_pose(studio: Studio, rng: np.random.Generator) -> Rigid:
+def draw_pose(studio: Studio, rng: np.random.Generator) -> Rigid:
     """world_from_ct of a head that stands upright in the first view."""
     world_from_cam = next(iter(studio.rig)).cam_from_world.inverse().R.numpy()
     R = world_from_cam @ draw_orientation(rng, studio.azimuth_deg)

@@ -19,6 +19,7 @@ from .stages.report import report
 from .stages.synthesize import synthesize
 from .stages.track import track
 from .stages.train import train_detector
+from .stages.train_gan import train_gan
 from .stages.view import view
 
 HELP = """Where the skull is in every frame of two fluoroscopes, and what the beams hit.
@@ -39,6 +40,7 @@ def build_app() -> App:
         app.command(stage, sort_key=place)
     train = App(name="train", help="Train one model of a trial.", sort_key=len(stages))
     train.command(train_detector, name="detector")
+    train.command(train_gan, name="gan")
     app.command(train)
     return app
 

@@ -67,6 +67,11 @@ class Trial:
         """Where the detector's weights are, or will be."""
         return self.models / "detector.safetensors"
 
+    @property
+    def translator(self) -> Path:
+        """Where the translator's weights are, or will be."""
+        return self.models / "translator.safetensors"
+
 
 def load_trial(trial: str | os.PathLike) -> Trial:
     """The trial of a folder (or of a trial.toml); a trial that is loaded already is given back.

@@ -10,6 +10,7 @@ from detector import train_detector as train
 from detector.train_detector import TRAINING_GRID_MM
 from drr import MANDIBLE_LANDMARKS, varied_model
 
+from .detector_look import training_look
 from .options import Common
 from .progress import training_bar
 from .subject import Subject
@@ -50,6 +51,7 @@ def is_trained(trial: Trial, subject: Subject, minutes: float) -> bool:
     return (
         card.ct_fingerprint == ct_fingerprint(subject.volume)
         and card.recipe.get("minutes", 0.0) >= minutes
+        and card.recipe.get("look", "random") == "random"
         and list(card.landmarks) == list(wanted)
         and np.allclose(list(card.landmarks.values()), list(wanted.values()), atol=1e-6)
     )
@@ -61,8 +63,14 @@ def trained(
     minutes: float,
     common: Common,
     dataset: Path | None = None,
+    look: str = "random",
 ) -> Detector:
-    """Train the trial's detector within a budget; a run that was cut short goes on."""
+    """Train the trial's detector within a budget; a run that was cut short goes on.
+
+    Args:
+        look: of the radiographs: "random", "drr" or "film"; see `detector_look.training_look`.
+    """
+    named = training_look(trial, look)
     with training_bar(minutes, common) as progress:
         path = train(
             subject.volume,
@@ -72,6 +80,7 @@ def trained(
             seed=common.seed,
             device=common.torch_device(),
             dataset=dataset,
+            look=named,
             head=varied_model(subject.volume, subject.anatomy, TRAINING_GRID_MM),
             progress=progress,
         )

@@ -1,20 +1,41 @@
 """`dualfluoro detect`: what the detector reads in every frame, each view by itself."""
 
 from pathlib import Path
+from typing import Literal
 
 from ..options import DEFAULTS, Common, TrialFolder
 from ..trial import load_trial
 
 
-def detect(trial: TrialFolder, /, *, common: Common = DEFAULTS) -> Path:
-    """Write detections.csv: every landmark in every frame, inside the field or outside of it."""
+def detect(
+    trial: TrialFolder,
+    /,
+    *,
+    translate: bool = True,
+    look: Literal["auto", "none", "histogram", "gan"] = "auto",
+    common: Common = DEFAULTS,
+) -> Path:
+    """Write detections.csv: every landmark in every frame, inside the field or outside of it.
+
+    Parameters
+    ----------
+    translate
+        Show the detector the frames in the look that was chosen (models/look.json); without it,
+        as they are.
+    look
+        Force a look: none, histogram (matched with radiographs) or gan (translated).
+    """
     loaded = load_trial(trial)
     from ..detections import write_detections
+    from ..detector_look import shown_in_look
     from ..frames import open_frames
     from ..subject import subject_of
     from ..trial_detector import detector_of
 
     detector = detector_of(loaded, subject_of(loaded), common)
+    wanted = look if translate else "none"
+    detector, said = shown_in_look(loaded, detector, wanted, common.torch_device())
+    common.say(said)
     views, _ = open_frames(loaded)
     target = loaded.folder / "detections.csv"
     write_detections(target, loaded, views, detector, common)

@@ -1,32 +1,101 @@
 """`dualfluoro prepare`: all that `track` needs, in one go."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from ..options import DEFAULTS, Common, Minutes, TrialFolder
 from ..trial import load_trial
 
+if TYPE_CHECKING:
+    from detector import Detector
 
-def prepare(trial: TrialFolder, /, *, minutes: Minutes = 20.0, common: Common = DEFAULTS) -> Path:
-    """Make the landmarks and train the detector of a trial; what is done already is skipped.
+    from ..subject import Subject
+    from ..tracking import Moments
+    from ..trial import Trial
+
+TRANSLATOR_SHARE = 0.25
+"""Of the minutes, kept for a translator where it may be needed."""
+DISAGREES = 2.0
+"""Times the detector's own deviation: views that disagree by more are seen in a look it does not
+know."""
+
+
+def prepare(
+    trial: TrialFolder,
+    /,
+    *,
+    minutes: Minutes = 20.0,
+    translator: Literal["auto", "always", "never"] = "auto",
+    common: Common = DEFAULTS,
+) -> Path:
+    """Make the landmarks, the detector and, where it helps, the translator of a trial.
+
+    What is done already is skipped. The detector learns from machines of all kinds. Then the two
+    views of some frames are compared: where they disagree by more than the detector expects of
+    itself, a translator is trained. The look in which they agree best is written to
+    models/look.json, and `track` uses it.
 
     Parameters
     ----------
     minutes
         Bound of the training time, runs before included.
+    translator
+        Train one: auto, where the views disagree; always; or never, and all time is the detector's.
     """
     loaded = load_trial(trial)
     from ..frames import open_frames
     from ..subject import subject_of
-    from ..trial_detector import is_trained, trained
+    from ..tracking import Moments
+    from ..trial_detector import detector_of, is_trained, trained
     from .landmarks import landmarks
 
-    open_frames(loaded)  # a trial that cannot be tracked is not worth the training
+    views, _ = open_frames(loaded)  # a trial that cannot be tracked is not worth the training
     landmarks(loaded, common=common)
     subject = subject_of(loaded)
-    if is_trained(loaded, subject, minutes):
-        common.say(f"{loaded.detector} is there already, trained for {minutes:g} minutes or more")
-        return loaded.detector
-    detector = trained(loaded, subject, minutes, common)
-    error_mm = detector.card.accuracy["in_field_median_mm"]
-    common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+    own = minutes if translator == "never" else minutes * (1 - TRANSLATOR_SHARE)
+    if is_trained(loaded, subject, own):
+        common.say(f"{loaded.detector} is there already, trained for {own:g} minutes or more")
+        detector = detector_of(loaded, subject, common)
+    else:
+        detector = trained(loaded, subject, own, common)
+        error_mm = detector.card.accuracy["in_field_median_mm"]
+        common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+    if translator != "never":
+        moments = Moments(loaded, views, None)
+        _choose(loaded, subject, moments, detector, minutes - own, translator, common)
     return loaded.detector
+
+
+def _choose(
+    trial: "Trial",
+    subject: "Subject",
+    moments: "Moments",
+    detector: "Detector",
+    minutes: float,
+    translator: str,
+    common: Common,
+) -> None:
+    """Train a translator if it is wanted or needed, and write which look is best."""
+    from gan import Translator, grey_quantiles, preset
+
+    from ..look_choice import agreement_of, choose_look, look_file, said
+    from ..trial_translator import trained_translator, trial_pictures
+
+    known = Translator.read(trial.translator) if trial.translator.is_file() else None
+    agreement = agreement_of(moments, detector)
+    if known is None and translator == "auto" and agreement.surprise < DISAGREES:
+        common.say(
+            f"no translator is needed: the views disagree by {agreement.reprojection_px:.1f} px, "
+            f"{agreement.surprise:.1f} of the deviation that the detector expects of itself"
+        )
+        return
+    config = preset("small", minutes)
+    films, radiographs = trial_pictures(trial, subject, moments, detector, config.size_px, common)
+    if known is None:
+        try:
+            known = trained_translator(trial, films, radiographs, config, common, detector)
+        except ValueError as error:  # the detector works without it
+            common.say(f"note: no translator: {error}")
+    choice = choose_look(moments, detector, known, grey_quantiles(radiographs).tolist())
+    choice.write(look_file(trial))
+    common.say(said(choice))

@@ -1,7 +1,7 @@
 """`dualfluoro track`: the head's pose in every frame, and the exposure that follows from it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..options import DEFAULTS, Common, TrialFolder
 from ..trial import load_trial
@@ -18,6 +18,7 @@ def track(
     init: Path | None = None,
     refine: bool = True,
     translate: bool = True,
+    look: Literal["auto", "none", "histogram", "gan"] = "auto",
     out: Path | None = None,
     common: Common = DEFAULTS,
 ):
@@ -34,7 +35,10 @@ def track(
     refine
         Match radiographs of the CT with the frames; without it, poses are those of the start.
     translate
-        Has no effect on a trial without a translator.
+        Show the detector the frames in the look that `train gan` or `prepare` chose
+        (models/look.json); without it, as they are.
+    look
+        Force a look: none, histogram (matched with radiographs) or gan (translated).
     out
         Folder of the outputs; the trial's if left out.
     """
@@ -47,6 +51,7 @@ def track(
     from registration import Track
     from registration.calibrated_track import with_rig_uncertainty
 
+    from ..detector_look import shown_in_look
     from ..exposures import expose_trial, write_exposures
     from ..frames import open_frames
     from ..motion_bodies import body_file, rigid_bodies, track_bodies
@@ -59,8 +64,14 @@ def track(
     common.torch_device()
     start = None if init is None else Track.read(init)
     views, times_s = open_frames(loaded)
+    if init is not None and not refine:
+        _check_frames(init, len(times_s))
     subject = subject_of(loaded)
     detector = None if init is not None else detector_of(loaded, subject, common)
+    if detector is not None:
+        wanted = look if translate else "none"
+        detector, said = shown_in_look(loaded, detector, wanted, common.torch_device())
+        common.say(said)
     bodies_known = rigid_bodies(loaded, subject)
     moments = Moments(loaded, views, detector)
     found, center_ct = track_trial(moments, subject, times_s, start, refine, common)
@@ -98,6 +109,20 @@ def track(
     if loaded.bodies and not refine:
         common.say("note: bodies are found by refinement alone, none with --no-refine")
     return found
+
+
+def _check_frames(init: Path, count: int) -> None:
+    """ValueError where a start has no pose in any of the trial's frames."""
+    from registration import Track
+
+    start = Track.read(init)
+    posed = start.frame[start.has_pose]
+    if not (posed < count).any():
+        has = f"its poses are of frames {posed[0]} to {posed[-1]}" if len(posed) else "it has none"
+        raise ValueError(
+            f"{init}: no pose of the trial's frames 0 to {count - 1}, {has}; --no-refine takes the "
+            "poses as they are, so every frame would be lost"
+        )
 
 
 def _counted(track: "Track") -> str:

@@ -1,7 +1,7 @@
 """`dualfluoro train detector`: the landmark network of one CT."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ def train_detector(
     *,
     minutes: Minutes = 20.0,
     from_dataset: Annotated[bool, Parameter(negative=())] = False,
+    look: Literal["random", "drr", "film"] = "random",
     common: Common = DEFAULTS,
 ) -> Path:
     """Train the detector on radiographs rendered on the fly; a run that was cut short goes on.
@@ -25,15 +26,20 @@ def train_detector(
         Bound of the training time, runs before included.
     from_dataset
         Train on the dataset/ that `synthesize` wrote, in place of radiographs rendered on the fly.
+    look
+        random: machines of all kinds. drr: plain radiographs, for frames that are translated.
+        film: radiographs translated to the look of the trial's frames, by its translator.
     """
     loaded = load_trial(trial)
     dataset = loaded.folder / "dataset" if from_dataset else None
+    if dataset and look != "random":
+        raise ValueError("--from-dataset and --look exclude each other: a data set has its looks")
     if dataset and not (dataset / "manifest.json").is_file():
         raise FileNotFoundError(f"{dataset}: there is no data set; run `dualfluoro synthesize`")
     from ..subject import subject_of
     from ..trial_detector import trained
 
-    detector = trained(loaded, subject_of(loaded), minutes, common, dataset)
+    detector = trained(loaded, subject_of(loaded), minutes, common, dataset, look)
     error_mm = detector.card.accuracy["in_field_median_mm"]
     common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
     return loaded.detector

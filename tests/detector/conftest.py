@@ -1,9 +1,13 @@
 """A small head-like volume, its landmarks, and a network that trains in seconds."""
 
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 
 from detector import Shape
+from detector.views import view_sequence
 from drr.volume import Volume
 
 
@@ -31,3 +35,11 @@ def landmarks():
 @pytest.fixture(scope="session")
 def tiny():
     return Shape(landmarks=6, depth=5, width=8, slope=12.0, growth=2.0, group=8, features=16)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Eight radiographs are rendered before the first is seen, in place of 96."""
+    for name in ("training", "train_detector"):
+        drawn = partial(view_sequence, block=8)
+        monkeypatch.setattr(sys.modules[f"detector.{name}"], "view_sequence", drawn)

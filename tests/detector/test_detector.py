@@ -186,7 +186,7 @@ def test_deviations_are_calibrated_on_one_half_and_judged_on_the_other():
 
 
 def test_training_writes_a_detector_with_its_figures(
-    volume, landmarks, tiny, tmp_path, monkeypatch
+    volume, landmarks, tiny, tmp_path, monkeypatch, small_blocks
 ):
     monkeypatch.setattr(sys.modules["detector.train_detector"], "VALIDATION_VIEWS", 8)
     config = TrainingConfig(steps=2, batch=2, looks_each=2)

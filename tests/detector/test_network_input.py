@@ -4,14 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.network_input import (
-    INPUT_PX,
-    Window,
-    field_mask,
-    look_through,
-    planes_of,
-    window_around,
-)
+from detector.network_input import INPUT_PX, planes_of
+from drr.field_window import Window, field_mask, look_through, window_around
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])

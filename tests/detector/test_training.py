@@ -13,6 +13,7 @@ from detector.network import Places
 from detector.views import ViewRange
 from drr.material_model import material_model
 
+pytestmark = pytest.mark.usefixtures("small_blocks")
 CONFIG = TrainingConfig(steps=6, batch=4, looks_each=2)
 
 

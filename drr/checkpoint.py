@@ -1,0 +1,33 @@
+"""Checkpoints of trainings: tensors, numbers and strings, written whole, read without pickle."""
+
+import pickle
+from pathlib import Path
+
+import torch
+
+from calibration.atomic import whole
+
+
+def write_checkpoint(path: Path, state: dict) -> None:
+    """Whole or not at all; `state` holds tensors, numbers, strings, lists and dicts of them."""
+    with whole(path) as unfinished:
+        torch.save(state, unfinished)
+
+
+def read_checkpoint(path: Path) -> dict | None:
+    """The state of an earlier run, on the CPU; None where there is none.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise ValueError(
+            f"{path}: damaged, or not a checkpoint of this program; delete it to start anew"
+        ) from error
+    if not isinstance(state, dict) or "key" not in state:
+        raise ValueError(f"{path}: not a checkpoint of this program; delete it to start anew")
+    return state

@@ -1,0 +1,73 @@
+"""`dualfluoro train gan`: the translator between a trial's frames and radiographs of its CT."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ..options import DEFAULTS, Common, Minutes, TrialFolder
+from ..trial import load_trial
+
+
+def train_gan(
+    trial: TrialFolder,
+    /,
+    *,
+    minutes: Minutes | None = None,
+    preset: Literal["tiny", "small", "medium", "full", "large"] = "small",
+    steps: Annotated[int | None, Parameter(validator=Number(gt=0))] = None,
+    common: Common = DEFAULTS,
+) -> Path:
+    """Train a CycleGAN on the trial's frames and on radiographs posed alike; unattended.
+
+    Nothing needs to be labelled or paired. A run that was cut short goes on. models/ gets
+    translator.safetensors with its card, translator_training.csv and translator_samples/ to look
+    at; a translator that moves anatomy is refused. With a detector there, look.json says in which
+    look the two views agree best, and `track` shows it the frames in that look.
+
+    Parameters
+    ----------
+    minutes
+        Bound of the training time, runs before included; that of the preset if left out.
+    preset
+        small: 128 x 128 on two cores, 40 minutes; medium, full, large: for a GPU; tiny: to try out.
+    steps
+        Train so many steps in place of minutes: the same weights on each run.
+    """
+    loaded = load_trial(trial)
+    from gan import grey_quantiles
+    from gan import preset as preset_of
+    from gan.processes import join_processes, rank_and_count
+
+    from ..frames import open_frames
+    from ..look_choice import choose_look, look_file, said
+    from ..subject import subject_of
+    from ..tracking import Moments
+    from ..trial_detector import detector_of
+    from ..trial_translator import trained_translator, trial_pictures
+
+    device = join_processes()
+    config = preset_of(preset, minutes, steps)
+    views, _ = open_frames(loaded)
+    subject = subject_of(loaded)
+    detector = detector_of(loaded, subject, common) if loaded.detector.is_file() else None
+    moments = Moments(loaded, views, None)
+    films, radiographs = trial_pictures(loaded, subject, moments, detector, config.size_px, common)
+    translator = trained_translator(loaded, films, radiographs, config, common, detector, device)
+    if rank_and_count()[0] > 0:
+        return loaded.translator
+    found = translator.card.judgement
+    drifts = (found["drift_to_drr"]["p95_px"], found["drift_to_film"]["p95_px"])
+    gaps = [found[f"to_{look}"] / found[f"before_{look}"] for look in ("drr", "film")]
+    common.say(
+        f"wrote {loaded.translator}: left of the gap between the looks: {gaps[0]:.0%} to "
+        f"radiographs, {gaps[1]:.0%} to frames; 95 % of "
+        f"places move by less than {drifts[0]:.2f} and {drifts[1]:.2f} px at 256 x 256"
+    )
+    if detector is not None:
+        quantiles = grey_quantiles(radiographs).tolist()
+        choice = choose_look(moments, detector, translator, quantiles)
+        choice.write(look_file(loaded))
+        common.say(said(choice))
+    return loaded.translator
