@@ -1,6 +1,6 @@
 """What a translator is worth: landmarks and poses, before refinement, of every arm on one table.
 
-    python benchmarks/looks.py WORK TRIAL... [--gan-steps 1200] [--steps 1500] [--seeds 5]
+    python benchmarks/looks.py WORK TRIAL... [--gan-steps 900] [--steps 600] [--seeds 5]
 
 Trials are those of translator_trials.py: their looks are not the program's. All detectors are small
 ones that begin with random weights and take the same number of steps on radiographs of the head
@@ -21,6 +21,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import shapely
 from translator_trials import LOOKS, drawn_look, look_image, signal_of
@@ -29,8 +30,8 @@ from calibration import Rig
 from detector import Detector, TrainingConfig, train_detector
 from detector.network import Shape
 from detector.training import NamedLook
-from detector.views import ViewRange
-from drr import varied_model
+from detector.views import PIXELS_MERGED, ViewRange
+from drr import Fluoroscope, film, varied_model
 from drr.standardised import standardised
 from dualfluoro import load_trial
 from dualfluoro.detector_look import film_look, training_look
@@ -53,7 +54,7 @@ def detector_of(folder: Path, subject, head, steps: int, look: NamedLook | None)
     path = folder / "detector.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        views = ViewRange(65.0, 8.0, 8.0, field_mm=(190.0, 290.0), ramp_views=4000)
+        views = ViewRange(60.0, 8.0, 8.0, field_mm=(190.0, 220.0), hard_share=0.0, ramp_views=0)
         config = TrainingConfig(steps=steps, warm_start=False, views=views)
         landmarks = training_landmarks(subject)
         shape = Shape(len(landmarks), 13, 16, 20.0, 2.4, 8, 48)
@@ -68,11 +69,22 @@ def true_look(name: str, seed: int) -> NamedLook:
     def look(line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         drawn = drawn_look(name, seed, int(rng.integers(2)))[0]
         total = np.kron(line_integrals.sum(0), np.ones((2, 2)))  # trials have 256 pixels
-        image = look_image(name, signal_of(total, drawn, rng), drawn, rng)
+        field = cv2.GaussianBlur(np.kron(mask, np.ones((2, 2))), (0, 0), 1.0)
+        image = look_image(name, signal_of(total, drawn, rng), drawn, rng) * field + 0.01
         small = image.reshape(128, 2, 128, 2).mean((1, 3)).astype(np.float32)
         return standardised(small * mask, mask)
 
     return NamedLook(f"true {name}", look)
+
+
+def random_look(
+    line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Any machine, as `train detector` draws them."""
+    machine = replace(Fluoroscope.randomised(rng), bits=16)
+    photons, noise = machine.photons_per_px * PIXELS_MERGED, machine.electronic_sd / 4
+    machine = replace(machine, photons_per_px=photons, electronic_sd=noise)
+    return standardised(film(line_integrals, machine, mask, rng) * mask, mask)
 
 
 def errors(moments: Moments, detector: Detector, truth: Track) -> dict[str, float]:
@@ -116,8 +128,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("trials", type=Path, nargs="+")
-    parser.add_argument("--gan-steps", type=int, default=1200)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--gan-steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
@@ -131,7 +143,8 @@ def main() -> None:
         moments = Moments(trial, views, None)
         name = next(look for look in LOOKS if folder.name.endswith(look))
         plain = detector_of(work / "drr", subject, head, args.steps, training_look(trial, "drr"))
-        random = detector_of(work / "random", subject, head, args.steps, None)
+        machines = NamedLook("random machines", random_look)
+        random = detector_of(work / "random", subject, head, args.steps, machines)
         films, radiographs = trial_pictures(trial, subject, moments, random, 128, QUIET)
         quantiles = grey_quantiles(radiographs).tolist()
 

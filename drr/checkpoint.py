@@ -1,6 +1,5 @@
 """Checkpoints of trainings: tensors, numbers and strings, written whole, read without pickle."""
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -22,12 +21,13 @@ def read_checkpoint(path: Path) -> dict | None:
     """
     if not path.exists():
         return None
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise ValueError(
-            f"{path}: damaged, or not a checkpoint of this program; delete it to start anew"
-        ) from error
+    with path.open("rb") as file:
+        try:
+            state = torch.load(file, weights_only=True, map_location="cpu")
+        except Exception as error:  # of many kinds, by where the file is damaged
+            raise ValueError(
+                f"{path}: damaged, or not a checkpoint of this program; delete it to start anew"
+            ) from error
     if not isinstance(state, dict) or "key" not in state:
         raise ValueError(f"{path}: not a checkpoint of this program; delete it to start anew")
     return state

@@ -174,19 +174,16 @@ def _draw_window(
     where = (grid.start_step, metric, window)
     threads = torch.get_num_threads()
 
-    def sum_slices(part: int) -> None:
-        accumulate(*content, part, threads, total, by_depth)
-
-    def warp(part: int) -> None:
-        if jacobian is None:
-            to_detector(total, direction_from_pixel, *where, part, threads, image)
-        else:
-            directions = (voxel_from_cam, rays.cam_from_pixel)
-            sums = (total, by_depth)
-            to_detector_with_jacobian(sums, *directions, *where, part, threads, image, jacobian)
-
-    _in_threads(sum_slices, threads)
-    _in_threads(warp, threads)
+    # lambdas: type checking in tests would decorate a named function anew for every window
+    _in_threads(lambda part: accumulate(*content, part, threads, total, by_depth), threads)
+    if jacobian is None:
+        fixed = (total, direction_from_pixel, *where)
+        _in_threads(lambda part: to_detector(*fixed, part, threads, image), threads)
+    else:
+        fixed = ((total, by_depth), voxel_from_cam, rays.cam_from_pixel, *where)
+        _in_threads(
+            lambda part: to_detector_with_jacobian(*fixed, part, threads, image, jacobian), threads
+        )
 
 
 def _in_threads(work: Callable[[int], None], threads: int) -> None:

@@ -35,7 +35,7 @@ def read_card(path: Path, kind: str, version: int, make: str) -> dict[str, Any]:
             raise FileNotFoundError(f"{needed}: there is no such file; make it with `{make}`")
     try:
         content = json.loads(card_path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{card_path}: not a JSON card: {error}") from error
     if not isinstance(content, dict) or content.get("format") != kind:
         raise ValueError(f'{card_path}: expected "format": "{kind}"')

@@ -5,6 +5,7 @@ distance of the landmarks from where the pose has them is measured, as is their 
 epipolar line of their partner. A look in which the detector errs makes the two views disagree.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from detector.detector import Translate
 from drr.field_window import field_mask, look_through
 from drr.standardised import restandardised, standardised, without_rim
 from gan import Translator, histogram_matched
+from gan.histogram import LEVELS
 from registration.hypotheses import solve_ambiguous_pose
 
 from .tracking import Moments
@@ -30,6 +32,7 @@ LOOKS = (AS_THEY_ARE, HISTOGRAM, GAN)
 FRAMES = 24
 MEDIAN_OF_RAYLEIGH = 1.1774
 """Median distance, over the deviation of each axis."""
+NOT_A_CHOICE = ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
 GAIN = 0.9
 """Of the disagreement as the frames are: what another look must be below to be preferred."""
 SAME_LOOK = 2.0
@@ -58,6 +61,8 @@ class LookChoice:
     quantiles: list[float]
     """Of the radiographs' grey values, for histogram matching."""
     agreement: dict[str, Agreement]
+    detector: str
+    """Fingerprint of the detector it was chosen for."""
 
     def write(self, path: Path) -> None:
         """Write `look.json`."""
@@ -73,12 +78,12 @@ class LookChoice:
             if content["format"] != FORMAT or content["chosen"] not in LOOKS:
                 raise ValueError(f'expected "format": "{FORMAT}" and a look of {LOOKS}')
             quantiles = [float(x) for x in content["quantiles"]]
+            if len(quantiles) != LEVELS or not (np.diff(quantiles) >= 0).all():
+                raise ValueError(f"'quantiles' must be {LEVELS} rising numbers")
             agreement = {n: Agreement(**a) for n, a in content["agreement"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return LookChoice(content["chosen"], quantiles, agreement, str(content["detector"]))
+        except (*NOT_A_CHOICE,) as error:
             raise ValueError(f"{path}: not the choice of a look: {error}; delete it") from None
-        if len(quantiles) < 2 or not np.isfinite(quantiles).all():
-            raise ValueError(f"{path}: 'quantiles' must be finite numbers; delete the file")
-        return LookChoice(content["chosen"], quantiles, agreement)
 
 
 def look_file(trial: Trial) -> Path:
@@ -87,9 +92,14 @@ def look_file(trial: Trial) -> Path:
 
 
 def translate_of(
-    look: str, translator: Translator | None, quantiles: list[float]
+    look: str, translator: Translator | None, quantiles: list[float], rim: bool = True
 ) -> Translate | None:
-    """What the detector is given to change the look with; None is nothing."""
+    """What the detector is given to change the look with; None is nothing.
+
+    Args:
+        rim: frames that are left as they are keep the rim of the field, as machines drawn at
+            random have it; radiographs without a machine have none.
+    """
     if look == GAN:
         if translator is None:
             raise ValueError("there is no translator; make it with: dualfluoro train gan TRIAL")
@@ -97,7 +107,12 @@ def translate_of(
         return translator.through
     if look == HISTOGRAM:
         return _histogram(np.asarray(quantiles, dtype=np.float64))
-    return None
+    return None if rim else _rimless
+
+
+def _rimless(frame, window, polygon_px) -> np.ndarray:
+    mask = without_rim(field_mask(polygon_px, window))
+    return standardised(look_through(frame, window) * mask, mask)
 
 
 def _histogram(quantiles: np.ndarray) -> Translate:
@@ -155,18 +170,21 @@ def choose_look(
     detector: Detector,
     translator: Translator | None,
     quantiles: list[float],
+    rim: bool = True,
 ) -> LookChoice:
     """The look in which the views agree best; as the frames are, unless another is 10 % better."""
     found: dict[str, Agreement] = {}
     for look in LOOKS:
         if look == GAN and (translator is None or "to_drr" in translator.card.refused):
             continue
-        shown = replace(detector, translate=translate_of(look, translator, quantiles))
+        shown = replace(detector, translate=translate_of(look, translator, quantiles, rim))
         found[look] = agreement_of(moments, shown)
     best = min(found, key=lambda look: _disagreement(found[look]))
     if _disagreement(found[best]) > GAIN * _disagreement(found[AS_THEY_ARE]):
         best = AS_THEY_ARE
-    return LookChoice(best, list(quantiles), found)
+    weights = moments.trial.detector.read_bytes()
+    of = hashlib.sha256(weights).hexdigest()[:16]
+    return LookChoice(best, list(quantiles), found, of)
 
 
 def _disagreement(agreement: Agreement) -> float:

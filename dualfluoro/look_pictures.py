@@ -59,6 +59,19 @@ def film_pictures(moments: Moments, size_px: int, common: Common) -> tuple[Pictu
     return Pictures(np.stack(seen), np.stack([place.mask for place in places])), places
 
 
+def some_film_pictures(moments: Moments, size_px: int, frames: int = 6) -> Pictures:
+    """Pictures of a few frames of every view, to tell their look."""
+    seen, masks = [], []
+    for number in np.unique(np.linspace(0, len(moments) - 1, frames).round().astype(int)):
+        fields = moments.fields_of(int(number))
+        of_views = zip(moments.trial.views, moments.trial.rig, moments.views, fields, strict=True)
+        for view, camera, shown, field in of_views:
+            picture, place = _seen(camera, shown, int(number), field.outline_px, size_px, view)
+            seen.append(picture)
+            masks.append(place.mask)
+    return Pictures(np.stack(seen), np.stack(masks))
+
+
 def _seen(camera: Camera, frames: Frames, number: int, outline_px, size_px: int, view):
     frame = frames[number]
     shown = frame if view.transmission else float(frame.max()) - frame

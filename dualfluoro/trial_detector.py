@@ -70,7 +70,7 @@ def trained(
     Args:
         look: of the radiographs: "random", "drr" or "film"; see `detector_look.training_look`.
     """
-    named = training_look(trial, look)
+    named = training_look(trial, look, common.torch_device())
     with training_bar(minutes, common) as progress:
         path = train(
             subject.volume,

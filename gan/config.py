@@ -22,6 +22,11 @@ class TranslatorConfig:
     steps: int | None = None
     """Train so many steps instead of minutes: the same weights on each run."""
     learning_rate: float = 5e-4
+    judge_rate: float = 0.5
+    """Learning rate of the discriminators over that of the generators."""
+    grows_until: float = 0.2
+    """Share of the budget over which the terms that keep things as they are grow to their weights,
+    from a tenth: the generators begin by changing nothing, and would stay there."""
     decays_from: float = 0.4
     """Share of the budget after which the learning rate falls, in a line, to zero."""
     average: float = 0.99

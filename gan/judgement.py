@@ -18,6 +18,10 @@ refused. Frames and radiographs of the same head at the same place measure 0.3 t
 median, 0.7 to 1.5 px at 95 % and 0 to 24 % lost: other looks match less exactly."""
 
 
+REFUSED = 100.0
+"""Added to the score of a direction that is refused: any that is allowed is better."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """Of both directions. Distances: see `look_distance`; smaller is nearer."""
@@ -45,7 +49,9 @@ class Judgement:
             ("to_film", self.to_film, self.before_film, self.drift_to_film),
         ):
             beyond = max(drift.p95_px - MOST_P95_PX, 0) + max(drift.median_px - MOST_MEDIAN_PX, 0)
+            beyond += max(drift.lost - MOST_LOST, 0)
             scores[name] = max(left, 0) / max(gap, 1e-3) + 2 * min(beyond, 10.0)
+            scores[name] += REFUSED * (name in self.refused)
         return scores
 
     @property
@@ -57,9 +63,11 @@ class Judgement:
             f"at 95 %, {drift.lost:.0%} is not found again (at 256 x 256; allowed are "
             f"{MOST_MEDIAN_PX} px, {MOST_P95_PX} px and {MOST_LOST:.0%})"
             for name, drift in found.items()
-            if drift.median_px > MOST_MEDIAN_PX
-            or drift.p95_px > MOST_P95_PX
-            or drift.lost > MOST_LOST
+            if not (
+                drift.median_px <= MOST_MEDIAN_PX
+                and drift.p95_px <= MOST_P95_PX
+                and drift.lost <= MOST_LOST
+            )
         }
 
 

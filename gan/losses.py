@@ -16,7 +16,7 @@ class Weights(NamedTuple):
 
     cycle: float = 5.0
     identity: float = 0.5
-    edges: float = 3.0
+    edges: float = 1.0
     turned: float = 5.0
 
 

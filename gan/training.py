@@ -7,6 +7,7 @@ own pictures, and the gradients are averaged.
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,10 +25,12 @@ from .judgement import Judgement, judge_looks
 from .losses import cycle_loss, edge_loss, real_loss, turned_loss
 from .networks import Generator
 from .pictures import Pictures, drawn, split
-from .processes import average_gradients, rank_and_count
+from .processes import agreed, average_gradients, rank_and_count
 from .training_log import TrainingLog
 from .training_state import TrainingState
 
+VERSION = 1
+"""Of the networks and the loop: a checkpoint of another one is not continued."""
 Progress = Callable[[float, dict[str, float]], None]
 """Called after each step with the share of the budget spent, and the latest figures."""
 Judged = Callable[[int, nn.ModuleDict, Pictures, Pictures, Judgement], None]
@@ -64,19 +67,26 @@ def train_generators(
 
     A checkpoint in `folder` of the same pictures, settings and seed is continued, one of others is
     replaced; the budget may have grown.
+
+    Raises:
+        ValueError: the checkpoint is damaged, or the losses are no longer finite.
     """
     torch.manual_seed(seed)
     state = TrainingState(config.width, config.blocks, config.judge_width, config.average, device)
     key, checkpoint = _key(films, radiographs, config, seed), folder / "translator.checkpoint"
-    if (earlier := read_checkpoint(checkpoint)) and earlier["key"] == key:
-        state.restore(earlier)
+    earlier = read_checkpoint(checkpoint)
+    if earlier and earlier["key"] == key:
+        state.restore(earlier, checkpoint)
     log = TrainingLog(folder / "translator_training.csv", state.step)
     (films, held_films), (radiographs, held_radiographs) = split(films), split(radiographs)
     course = Course(films, radiographs, config, seed, device, checkpoint, key, progress, judged)
+    if state.stopped and _budget_of(earlier) != _budget(config):
+        state.stopped = False
     try:
         _train(state, course, held_films, held_radiographs, log)
     finally:
-        _save(state, course)
+        if state.whole:  # a step that was cut short is taken again from the last checkpoint
+            _save(state, course)
     best = cast(nn.ModuleDict, state.averaged.module)
     for name, weights in state.best.items():
         best[name].load_state_dict(weights)
@@ -86,35 +96,51 @@ def train_generators(
 
 def _train(state: TrainingState, course: Course, held_films, held_radiographs, log) -> None:
     config = course.config
-    began = saved = time.monotonic() - state.spent_s
-    while (share := _share(state, config)) < 1 and not state.stopped:
+    began, saved = time.monotonic() - state.spent_s, time.monotonic()
+    while True:
+        # all processes go by the clock of the first: the same rates, and the same end
+        state.spent_s = agreed(state.spent_s)
+        share = _share(state, config)
+        if share >= 1 or state.stopped:
+            return
         fall = min(1.0, (1 - share) / (1 - config.decays_from))
-        for optimizer in (state.teach, state.judge):
+        for optimizer, rate in ((state.teach, 1.0), (state.judge, config.judge_rate)):
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * fall
-        figures = _step(state, course)
+                group["lr"] = config.learning_rate * rate * fall
+        state.whole = False
+        figures = _step(state, course, min(1.0, 0.1 + 0.9 * share / config.grows_until))
         state.step += 1
-        state.spent_s = time.monotonic() - began
+        state.spent_s = agreed(time.monotonic() - began)
         log.add(figures)
+        if state.step % config.epoch_steps == 0 or _share(state, config) >= 1:
+            _judge(state, course, held_films, held_radiographs, log)
+            state.spent_s = time.monotonic() - began
+        state.whole = True
         if course.progress:
             course.progress(min(_share(state, config), 1.0), figures)
-        if state.step % config.epoch_steps == 0 or _share(state, config) >= 1:
-            averaged = cast(nn.ModuleDict, state.averaged.module.eval())
-            found = judge_looks(averaged, held_films, held_radiographs, config.noise_sd)
-            state.keep_best(found.scores)
-            since = state.step - max(state.best_step.values())
-            state.stopped = since >= config.patience * config.epoch_steps
-            state.spent_s = time.monotonic() - began
-            log.judged(state.step, state.spent_s, found)
-            if course.judged:
-                course.judged(state.step, averaged, held_films, held_radiographs, found)
         if time.monotonic() - saved > config.checkpoint_s:
             _save(state, course)
             saved = time.monotonic()
 
 
-def _step(state: TrainingState, course: Course) -> dict[str, float]:
-    """One picture of each look (or a batch), one step of the generators and of the judges."""
+def _judge(state: TrainingState, course: Course, held_films, held_radiographs, log) -> None:
+    """Keep the averaged generators where they are the best, and say how they are."""
+    config, averaged = course.config, cast(nn.ModuleDict, state.averaged.module.eval())
+    found = judge_looks(averaged, held_films, held_radiographs, config.noise_sd)
+    state.keep_best(found.scores)
+    since = state.step - max(state.best_step.values())
+    state.stopped = since >= config.patience * config.epoch_steps
+    log.judged(state.step, state.spent_s, found)
+    if course.judged and rank_and_count()[0] == 0:
+        course.judged(state.step, averaged, held_films, held_radiographs, found)
+
+
+def _step(state: TrainingState, course: Course, kept: float) -> dict[str, float]:
+    """One picture of each look (or a batch), one step of the generators and of the judges.
+
+    Args:
+        kept: scales the terms that keep things as they are.
+    """
     config, weights = course.config, course.config.weights
     rank, count = rank_and_count()
     rng = np.random.default_rng((course.seed, state.step * count + rank))
@@ -144,8 +170,8 @@ def _step(state: TrainingState, course: Course) -> dict[str, float]:
                 turned = turned_loss(to_drr, film, made_drr, film_mask, turn)
             else:
                 turned = turned_loss(to_film, drr + grain[1], made_film, drr_mask, turn)
-        loss = fooled + weights.cycle * cycle + weights.identity * same
-        loss = loss + weights.edges * edges + weights.turned * turned
+        keeps = weights.cycle * cycle + weights.identity * same
+        loss = fooled + kept * (keeps + weights.edges * edges + weights.turned * turned)
     _descend(state.teach, loss, state.generators)
     state.averaged.update_parameters(state.generators)
     state.judges.requires_grad_(True)
@@ -155,6 +181,10 @@ def _step(state: TrainingState, course: Course) -> dict[str, float]:
         wrong = _judged(state.judges["drr"], drr, shown_drr)
         wrong = wrong + _judged(state.judges["film"], film, shown_film)
     _descend(state.judge, wrong, state.judges)
+    if not math.isfinite(loss.item() + wrong.item()):
+        raise ValueError(
+            f"the losses are not finite at step {state.step}: a smaller learning_rate may help"
+        )
     named = {"teach": loss, "judge": wrong, "cycle": cycle, "identity": same, "edges": edges}
     return {name: value.item() for name, value in (named | {"turned": turned}).items()}
 
@@ -188,6 +218,14 @@ def _share(state: TrainingState, config: TranslatorConfig) -> float:
     return state.spent_s / (60 * config.minutes)
 
 
+def _budget(config: TranslatorConfig) -> str:
+    return json.dumps([config.minutes, config.steps, config.patience])
+
+
+def _budget_of(earlier: dict | None) -> str:
+    return str((earlier or {}).get("budget"))
+
+
 def _key(films: Pictures, radiographs: Pictures, config: TranslatorConfig, seed: int) -> str:
     settings = asdict(config)
     for budget in ("minutes", "steps", "checkpoint_s", "patience"):
@@ -195,9 +233,10 @@ def _key(films: Pictures, radiographs: Pictures, config: TranslatorConfig, seed:
     content = hashlib.sha256()
     for pictures in (films, radiographs):
         content.update(np.ascontiguousarray(pictures.attenuation).tobytes())
-    return json.dumps([settings, seed, rank_and_count()[1], content.hexdigest()])
+    return json.dumps([VERSION, settings, seed, rank_and_count()[1], content.hexdigest()])
 
 
 def _save(state: TrainingState, course: Course) -> None:
     if rank_and_count()[0] == 0:
-        write_checkpoint(course.checkpoint, state.saved(course.key))
+        content = state.saved(course.key) | {"budget": _budget(course.config)}
+        write_checkpoint(course.checkpoint, content)

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from .judgement import Judgement
+from .processes import rank_and_count
 
 COLUMNS: tuple[str, ...] = (
     "step",
@@ -27,6 +28,9 @@ class TrainingLog:
     def __init__(self, path: Path, step: int):
         """A new file; of a run that goes on from `step`, the rows up to there stay."""
         self.path, self._sums, self._count = path, dict.fromkeys(COLUMNS[2:], 0.0), 0
+        self.board = None
+        if rank_and_count()[0] > 0:  # the first process writes
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = []
         if step > 0 and path.is_file():
@@ -47,6 +51,8 @@ class TrainingLog:
 
     def judged(self, step: int, spent_s: float, judgement: Judgement) -> None:
         """Write a row."""
+        if rank_and_count()[0] > 0:
+            return
         means = {name: total / max(self._count, 1) for name, total in self._sums.items()}
         found = dict(zip(JUDGED, _figures(judgement), strict=True))
         with self.path.open("a", newline="") as file:

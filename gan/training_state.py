@@ -1,6 +1,7 @@
 """Everything that changes while a CycleGAN trains: what a checkpoint holds, to the bit."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .networks import Discriminator, new_generators
 
 POOL = 50
-"""Made pictures that the discriminators are also shown (Shrivastava et al. 2017)."""
+"""Made batches that the discriminators are also shown (Shrivastava et al. 2017)."""
 
 
 @dataclass(eq=False)
@@ -47,6 +48,8 @@ class TrainingState:
         self.judge = torch.optim.Adam(self.judges.parameters(), betas=(0.5, 0.999))
         self.pools = {"drr": Pool(), "film": Pool()}
         self.step, self.spent_s, self.stopped = 0, 0.0, False
+        self.whole = True
+        """Whether the last step was taken altogether, its judgement included."""
         self.best: dict[str, dict[str, Tensor]] = {}
         self.best_score: dict[str, float] = dict.fromkeys(("to_drr", "to_film"), float("inf"))
         self.best_step: dict[str, int] = dict.fromkeys(self.best_score, 0)
@@ -69,8 +72,16 @@ class TrainingState:
             "best_step": self.best_step,
         }
 
-    def restore(self, state: dict) -> None:
-        """Go on from what `saved` gave."""
+    def restore(self, state: dict, path: Path) -> None:
+        """Go on from what `saved` gave; ValueError, with the file's name, where it does not fit."""
+        try:
+            self._restore(state)
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path}: damaged, or of another version; delete it to start anew: {error}"
+            ) from None
+
+    def _restore(self, state: dict) -> None:
         for name in ("step", "spent_s", "stopped", "best", "best_score", "best_step"):
             setattr(self, name, state[name])
         for name in ("generators", "judges", "averaged", "teach", "judge"):

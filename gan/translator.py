@@ -19,7 +19,7 @@ from .networks import Generator, new_generators
 from .pictures import Pictures
 
 FORMAT, VERSION = "dualfluoro-translator", 1
-LARGEST = {"size_px": 1024, "width": 256, "blocks": 32}
+SIZES = {"size_px": (32, 1024), "width": (1, 128), "blocks": (1, 16)}
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Translator:
         generators = new_generators(card.shape["width"], card.shape["blocks"])
         tensors = read_tensors(path)
         check_tensors(path, generators.state_dict(), tensors)
+        if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise ValueError(f"{path}: {bad[0]!r} holds NaN or infinite weights; train it anew")
         generators.load_state_dict(tensors, strict=True)
         return Translator(generators.eval().requires_grad_(False), card)
 
@@ -78,7 +80,8 @@ class Translator:
 
     def check(self, direction: str) -> None:
         """ValueError where a direction ("to_drr", "to_film") moves anatomy too far."""
-        if reason := self.card.refused.get(direction):
+        if direction in self.card.refused:
+            reason = self.card.refused[direction]
             raise ValueError(f"the translator is not to be used {direction}: {reason}")
 
     def to(self, device: str) -> "Translator":
@@ -176,12 +179,14 @@ def _card_of(content: dict[str, Any], path: Path) -> TranslatorCard:
         raise ValueError(f"{path}: 'shape' must have width and blocks, found {shape!r}")
     sizes = {"size_px": entries["size_px"], **shape}
     for name, size in sizes.items():
-        if type(size) is not int or not 1 <= size <= LARGEST[name]:
-            raise ValueError(f"{path}: {name!r} must be 1 to {LARGEST[name]}, found {size!r}")
+        least, most = SIZES[name]
+        if type(size) is not int or not least <= size <= most:
+            raise ValueError(f"{path}: {name!r} must be {least} to {most}, found {size!r}")
     if entries["size_px"] % 4:
         raise ValueError(f"{path}: 'size_px' must be a multiple of 4, found {entries['size_px']}")
-    if not isinstance(entries["refused"], dict):
-        raise ValueError(f"{path}: 'refused' must be an object, found {entries['refused']!r}")
+    refused = entries["refused"]
+    if not isinstance(refused, dict) or not all(isinstance(r, str) for r in refused.values()):
+        raise ValueError(f"{path}: 'refused' must have a reason a direction, found {refused!r}")
     noise_sd = entries["noise_sd"]
     if not isinstance(noise_sd, int | float) or not 0 <= noise_sd < 1:
         raise ValueError(f"{path}: 'noise_sd' must be 0 to 1, found {noise_sd!r}")

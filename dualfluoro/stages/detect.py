@@ -30,13 +30,17 @@ def detect(
     from ..detector_look import shown_in_look
     from ..frames import open_frames
     from ..subject import subject_of
+    from ..tracking import Moments
     from ..trial_detector import detector_of
 
     detector = detector_of(loaded, subject_of(loaded), common)
+    if look != "auto" and not translate:
+        raise ValueError("--look and --no-translate exclude each other")
     wanted = look if translate else "none"
-    detector, said = shown_in_look(loaded, detector, wanted, common.torch_device())
-    common.say(said)
     views, _ = open_frames(loaded)
+    moments = Moments(loaded, views, None)
+    detector, said = shown_in_look(moments, detector, wanted, common.torch_device())
+    common.say(said)
     target = loaded.folder / "detections.csv"
     write_detections(target, loaded, views, detector, common)
     common.say(f"wrote {target}")

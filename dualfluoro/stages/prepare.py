@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TRANSLATOR_SHARE = 0.25
 """Of the minutes, kept for a translator where it may be needed."""
+MOST_UNSOLVED = 0.1
 DISAGREES = 2.0
 """Times the detector's own deviation: views that disagree by more are seen in a look it does not
 know."""
@@ -83,7 +84,9 @@ def _choose(
 
     known = Translator.read(trial.translator) if trial.translator.is_file() else None
     agreement = agreement_of(moments, detector)
-    if known is None and translator == "auto" and agreement.surprise < DISAGREES:
+    fine = agreement.surprise < DISAGREES and agreement.unsolved < MOST_UNSOLVED
+    if known is None and translator == "auto" and fine:
+        look_file(trial).unlink(missing_ok=True)  # of an earlier detector
         common.say(
             f"no translator is needed: the views disagree by {agreement.reprojection_px:.1f} px, "
             f"{agreement.surprise:.1f} of the deviation that the detector expects of itself"

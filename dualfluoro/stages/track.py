@@ -43,6 +43,8 @@ def track(
         Folder of the outputs; the trial's if left out.
     """
     loaded = load_trial(trial)
+    if look != "auto" and (init is not None or not translate):
+        raise ValueError("--look is of the detector's frames: not with --init or --no-translate")
     if init is None and not loaded.detector.is_file():
         raise FileNotFoundError(
             f"{loaded.detector}: there is no detector; make it with: dualfluoro prepare "
@@ -68,12 +70,13 @@ def track(
         _check_frames(init, len(times_s))
     subject = subject_of(loaded)
     detector = None if init is not None else detector_of(loaded, subject, common)
-    if detector is not None:
-        wanted = look if translate else "none"
-        detector, said = shown_in_look(loaded, detector, wanted, common.torch_device())
-        common.say(said)
     bodies_known = rigid_bodies(loaded, subject)
     moments = Moments(loaded, views, detector)
+    if detector is not None:
+        wanted = look if translate else "none"
+        shown, said = shown_in_look(moments, detector, wanted, common.torch_device())
+        moments.detector = shown
+        common.say(said)
     found, center_ct = track_trial(moments, subject, times_s, start, refine, common)
     folder = loaded.folder if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """`dualfluoro train gan`: the translator between a trial's frames and radiographs of its CT."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,7 +37,7 @@ def train_gan(
         Train so many steps in place of minutes: the same weights on each run.
     """
     loaded = load_trial(trial)
-    from gan import grey_quantiles
+    from gan import Translator, grey_quantiles
     from gan import preset as preset_of
     from gan.processes import join_processes, rank_and_count
 
@@ -47,27 +48,40 @@ def train_gan(
     from ..trial_detector import detector_of
     from ..trial_translator import trained_translator, trial_pictures
 
-    device = join_processes()
+    if minutes is not None and steps is not None:
+        raise ValueError("--minutes and --steps exclude each other")
+    device = join_processes(common.torch_device() == "cuda")
+    if rank_and_count()[0] > 0:
+        common = replace(common, quiet=True)
     config = preset_of(preset, minutes, steps)
     views, _ = open_frames(loaded)
     subject = subject_of(loaded)
     detector = detector_of(loaded, subject, common) if loaded.detector.is_file() else None
     moments = Moments(loaded, views, None)
     films, radiographs = trial_pictures(loaded, subject, moments, detector, config.size_px, common)
-    translator = trained_translator(loaded, films, radiographs, config, common, detector, device)
-    if rank_and_count()[0] > 0:
-        return loaded.translator
+    quantiles = grey_quantiles(radiographs).tolist()
+
+    def choose(translator: Translator | None) -> None:
+        if detector is not None and rank_and_count()[0] == 0:
+            rim = str(detector.card.recipe.get("look", "random")) == "random"
+            choice = choose_look(moments, detector, translator, quantiles, rim)
+            choice.write(look_file(loaded))
+            common.say(said(choice))
+
+    try:
+        translator = trained_translator(
+            loaded, films, radiographs, config, common, detector, device
+        )
+    except ValueError:
+        choose(None)  # histogram matching needs no translator
+        raise
     found = translator.card.judgement
     drifts = (found["drift_to_drr"]["p95_px"], found["drift_to_film"]["p95_px"])
-    gaps = [found[f"to_{look}"] / found[f"before_{look}"] for look in ("drr", "film")]
+    gaps = [max(found[f"to_{x}"], 0) / max(found[f"before_{x}"], 1e-3) for x in ("drr", "film")]
     common.say(
         f"wrote {loaded.translator}: left of the gap between the looks: {gaps[0]:.0%} to "
         f"radiographs, {gaps[1]:.0%} to frames; 95 % of "
         f"places move by less than {drifts[0]:.2f} and {drifts[1]:.2f} px at 256 x 256"
     )
-    if detector is not None:
-        quantiles = grey_quantiles(radiographs).tolist()
-        choice = choose_look(moments, detector, translator, quantiles)
-        choice.write(look_file(loaded))
-        common.say(said(choice))
+    choose(translator)
     return loaded.translator

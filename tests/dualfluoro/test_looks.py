@@ -1,6 +1,7 @@
 """The look a detector is shown frames in: forced, chosen, or refused with what to do."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from detector.network import LandmarkNetwork, Shape
 from drr import material_model
 from dualfluoro import load_trial
 from dualfluoro.cli import main
-from dualfluoro.detector_look import shown_in_look, training_look
+from dualfluoro.detector_look import fingerprint, shown_in_look, training_look
 from dualfluoro.frames import open_frames
 from dualfluoro.look_choice import Agreement, LookChoice, look_file
 from dualfluoro.look_pictures import film_pictures, radiograph_pictures
@@ -32,6 +33,15 @@ def detector(look: str = "random") -> Detector:
     landmarks = {name: [10.0 * n, 5.0, 0.0] for n, name in enumerate("abcd")}
     card = Card(landmarks, "0" * 64, shape._asdict(), 1.0, {}, {"look": look})
     return Detector(LandmarkNetwork(shape).eval(), card)
+
+
+def moments_of(trial) -> Moments:
+    return Moments(trial, open_frames(trial)[0], None)
+
+
+def test_a_detector_of_plain_radiographs_sees_frames_without_their_rim(trial):
+    shown, _ = shown_in_look(moments_of(load_trial(trial)), detector("drr"), "none", "cpu")
+    assert shown.translate is not None
 
 
 def test_frames_and_radiographs_of_the_true_poses_show_the_same_head(made_trial):
@@ -54,24 +64,29 @@ def test_frames_and_radiographs_of_the_true_poses_show_the_same_head(made_trial)
 
 def test_a_look_is_forced_or_chosen(trial):
     loaded = load_trial(trial)
-    shown, said = shown_in_look(loaded, detector(), "auto", "cpu")
+    shown, said = shown_in_look(moments_of(loaded), detector(), "auto", "cpu")
     assert shown.translate is None and "as they are" in said
-    choice = LookChoice("histogram", list(np.linspace(-1, 1, 65)), {"none": AGREEMENT})
     look_file(loaded).parent.mkdir(exist_ok=True)
+    detector().write(loaded.detector)
+    quantiles, of = list(np.linspace(-1, 1, 65)), fingerprint(loaded.detector)
+    choice = LookChoice("histogram", quantiles, {"none": AGREEMENT}, of)
     choice.write(look_file(loaded))
     assert LookChoice.read(look_file(loaded)) == choice
-    shown, said = shown_in_look(loaded, detector(), "auto", "cpu")
+    shown, said = shown_in_look(moments_of(loaded), detector(), "auto", "cpu")
     frame = open_frames(loaded)[0][0][0]
     assert "histogram matched" in said
     assert not np.allclose(shown(frame).uv_px, detector()(frame).uv_px)
-    plain, _ = shown_in_look(loaded, detector(), "none", "cpu")
+    replace(choice, detector="another").write(look_file(loaded))
+    shown, said = shown_in_look(moments_of(loaded), detector(), "auto", "cpu")
+    assert shown.translate is None and "of another detector" in said
+    plain, _ = shown_in_look(moments_of(loaded), detector(), "none", "cpu")
     np.testing.assert_array_equal(plain(frame).uv_px, detector()(frame).uv_px)
 
 
 @pytest.mark.parametrize("look", ["gan", "histogram"])
 def test_a_look_that_is_not_there_says_how_to_make_it(trial, look):
     with pytest.raises(FileNotFoundError, match="dualfluoro train gan"):
-        shown_in_look(load_trial(trial), detector(), look, "cpu")
+        shown_in_look(moments_of(load_trial(trial)), detector(), look, "cpu")
 
 
 def test_training_in_the_look_of_films_needs_a_translator(trial):
@@ -83,14 +98,15 @@ def test_training_in_the_look_of_films_needs_a_translator(trial):
 @pytest.mark.parametrize(
     "content",
     ["{", "[]", '{"format": "dualfluoro-look", "chosen": "all", "quantiles": [], "agreement": {}}']
-    + [json.dumps({"format": "dualfluoro-look", "chosen": "none", "quantiles": ["x"]})],
+    + [json.dumps({"format": "dualfluoro-look", "chosen": "none", "quantiles": ["x"]})]
+    + ['{"format": "dualfluoro-look", "chosen": "none", "quantiles": [1' + "0" * 400 + "]}"],
 )
 def test_a_spoiled_choice_is_named(trial, content):
     loaded = load_trial(trial)
     look_file(loaded).parent.mkdir(exist_ok=True)
     look_file(loaded).write_text(content)
     with pytest.raises(ValueError, match=r"look\.json: not the choice of a look"):
-        shown_in_look(loaded, detector(), "auto", "cpu")
+        shown_in_look(moments_of(loaded), detector(), "auto", "cpu")
 
 
 def test_six_frames_are_too_few_to_train_on(trial, capsys):

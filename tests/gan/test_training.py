@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import gan.training
 from gan import preset, train_generators
 
 SMALL = {"width": 4, "blocks": 1, "judge_width": 4, "epoch_steps": 4, "crop_px": 48}
@@ -32,15 +33,25 @@ def test_the_gap_between_the_looks_shrinks_and_anatomy_stays(films, radiographs,
     assert [row.split(",")[0] for row in rows[1:]] == ["40", "80"]
 
 
-def test_interrupted_and_started_again_it_ends_with_the_same_weights(films, radiographs, tmp_path):
-    def stop(share, figures):
-        if share > 0.4:
-            raise KeyboardInterrupt
-
+def test_interrupted_and_started_again_it_ends_with_the_same_weights(
+    films, radiographs, tmp_path, monkeypatch
+):
     whole, _ = weights(tmp_path / "whole", films, radiographs, TINY)
-    with pytest.raises(KeyboardInterrupt):
-        train_generators(films, radiographs, tmp_path / "parts", TINY, progress=stop)
-    parts, _ = weights(tmp_path / "parts", films, radiographs, TINY)
+    average, calls = gan.training.average_gradients, []
+
+    def stop(parameters):
+        calls.append(0)
+        if len(calls) in (8, 17):  # within a step: judges at an epoch's end, generators
+            raise KeyboardInterrupt
+        average(parameters)
+
+    monkeypatch.setattr(gan.training, "average_gradients", stop)
+    each = replace(TINY, checkpoint_s=0.0)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            weights(tmp_path / "parts", films, radiographs, each)
+    parts, _ = weights(tmp_path / "parts", films, radiographs, each)
+    assert len(calls) > 24  # two descents a step, and those that were repeated
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     other, _ = weights(tmp_path / "other", films, radiographs, TINY, seed=1)
     assert not all(torch.equal(whole[name], other[name]) for name in whole)

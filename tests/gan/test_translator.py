@@ -86,13 +86,13 @@ def test_a_direction_that_moves_anatomy_is_refused(translator):
     [
         ("format", "other", 'expected "format"'),
         ("size_px", 63, "multiple of 4"),
-        ("size_px", 10**9, "'size_px' must be 1 to 1024"),
-        ("size_px", True, "'size_px' must be 1 to 1024"),
+        ("size_px", 10**9, "'size_px' must be 32 to 1024"),
+        ("size_px", True, "'size_px' must be 32 to 1024"),
         ("shape", {"width": 4}, "'shape' must have width and blocks"),
         ("shape", {"width": 8, "blocks": 1}, "tensors differ"),
         ("noise_sd", "much", "'noise_sd' must be 0 to 1"),
         ("look", [1, 2], "'look' must be two lists"),
-        ("refused", None, "'refused' must be an object"),
+        ("refused", None, "'refused' must have a reason"),
     ],
 )
 def test_a_card_that_cannot_be_used_is_named(translator, tmp_path, key, value, message):
