@@ -1,12 +1,12 @@
 """What a translator is worth: landmarks and poses, before refinement, of every arm on one table.
 
-    python benchmarks/looks.py WORK TRIAL... [--gan-steps 900] [--steps 600] [--seeds 5]
+    python benchmarks/looks.py WORK TRIAL... [--plain TRIAL] [--gan-steps 900] [--steps 1200]
 
 Trials are those of translator_trials.py: their looks are not the program's. All detectors are small
 ones that begin with random weights and take the same number of steps on radiographs of the head
 from the directions that the trial has, so that they differ in the look alone:
 
-wrong         plain radiographs, frames as they are       right      the trial's own look (oracle)
+wrong         plain radiographs, frames as they are       right      plain radiographs on both sides
 histogram     plain radiographs, frames matched           random     machines drawn at random
 gan_to_drr    plain radiographs, frames translated        random_gan machines at random, translated
 gan_to_film   translated radiographs, frames as they are
@@ -21,18 +21,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import shapely
-from translator_trials import LOOKS, drawn_look, look_image, signal_of
 
 from calibration import Rig
 from detector import Detector, TrainingConfig, train_detector
 from detector.network import Shape
 from detector.training import NamedLook
-from detector.views import PIXELS_MERGED, ViewRange
-from drr import Fluoroscope, film, varied_model
-from drr.standardised import standardised
+from detector.views import ViewRange
+from drr import varied_model
 from dualfluoro import load_trial
 from dualfluoro.detector_look import film_look, training_look
 from dualfluoro.frames import open_frames
@@ -54,37 +51,13 @@ def detector_of(folder: Path, subject, head, steps: int, look: NamedLook | None)
     path = folder / "detector.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        views = ViewRange(60.0, 8.0, 8.0, field_mm=(190.0, 220.0), hard_share=0.0, ramp_views=0)
+        views = ViewRange(65.0, 8.0, 8.0, field_mm=(190.0, 290.0), ramp_views=4000)
         config = TrainingConfig(steps=steps, warm_start=False, views=views)
         landmarks = training_landmarks(subject)
         shape = Shape(len(landmarks), 13, 16, 20.0, 2.4, 8, 48)
         parts = {"shape": shape, "head": head, "look": look}
         train_detector(subject.volume, landmarks, folder, config, **parts)
     return Detector.read(path)
-
-
-def true_look(name: str, seed: int) -> NamedLook:
-    """The trial's own physics on the program's radiographs, for the oracle."""
-
-    def look(line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        drawn = drawn_look(name, seed, int(rng.integers(2)))[0]
-        total = np.kron(line_integrals.sum(0), np.ones((2, 2)))  # trials have 256 pixels
-        field = cv2.GaussianBlur(np.kron(mask, np.ones((2, 2))), (0, 0), 1.0)
-        image = look_image(name, signal_of(total, drawn, rng), drawn, rng) * field + 0.01
-        small = image.reshape(128, 2, 128, 2).mean((1, 3)).astype(np.float32)
-        return standardised(small * mask, mask)
-
-    return NamedLook(f"true {name}", look)
-
-
-def random_look(
-    line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Any machine, as `train detector` draws them."""
-    machine = replace(Fluoroscope.randomised(rng), bits=16)
-    photons, noise = machine.photons_per_px * PIXELS_MERGED, machine.electronic_sd / 4
-    machine = replace(machine, photons_per_px=photons, electronic_sd=noise)
-    return standardised(film(line_integrals, machine, mask, rng) * mask, mask)
 
 
 def errors(moments: Moments, detector: Detector, truth: Track) -> dict[str, float]:
@@ -128,8 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("trials", type=Path, nargs="+")
+    parser.add_argument("--plain", type=Path, help="the same trial in the look `plain`")
     parser.add_argument("--gan-steps", type=int, default=900)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
@@ -141,10 +115,9 @@ def main() -> None:
         head = varied_model(subject.volume, subject.anatomy, 2.5)
         work = args.work / trial.ct.name.split(".")[0]
         moments = Moments(trial, views, None)
-        name = next(look for look in LOOKS if folder.name.endswith(look))
+        name = folder.name.split("_")[-1]
         plain = detector_of(work / "drr", subject, head, args.steps, training_look(trial, "drr"))
-        machines = NamedLook("random machines", random_look)
-        random = detector_of(work / "random", subject, head, args.steps, machines)
+        random = detector_of(work / "random", subject, head, args.steps, None)
         films, radiographs = trial_pictures(trial, subject, moments, random, 128, QUIET)
         quantiles = grey_quantiles(radiographs).tolist()
 
@@ -164,10 +137,12 @@ def main() -> None:
             ("random", random, "none"),
         ):
             if arm in args.arms:
-                row(arm, "", replace(detector, translate=translate_of(look, None, quantiles)))
+                translate = translate_of(look, None, quantiles, rim=detector is random)
+                row(arm, "", replace(detector, translate=translate))
         if "right" in args.arms:
-            its = true_look(name, 0)
-            row("right", "", detector_of(work / f"right_{name}", subject, head, args.steps, its))
+            moments = Moments(load_trial(args.plain), open_frames(load_trial(args.plain))[0], None)
+            row("right", "", replace(plain, translate=translate_of("none", None, [], rim=False)))
+            moments = Moments(trial, views, None)
         for seed in range(args.first_seed, args.first_seed + args.seeds):
             models = work / f"gan_{name}_{seed}"
             its = replace(trial, models=models)
@@ -185,7 +160,9 @@ def main() -> None:
                     row(arm, seed, replace(detector, translate=translator.through))
             if "gan_to_film" in args.arms:
                 look = NamedLook(f"film {seed}", film_look(translator))
-                row("gan_to_film", seed, detector_of(models, subject, head, args.steps, look))
+                detector = detector_of(models, subject, head, args.steps, look)
+                rimless = translate_of("none", None, [], rim=False)
+                row("gan_to_film", seed, replace(detector, translate=rimless))
 
 
 if __name__ == "__main__":

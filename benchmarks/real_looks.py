@@ -19,7 +19,7 @@ import pydicom
 from scipy.spatial.transform import Rotation
 
 from drr import Volume, find_anatomy, find_field, material_model
-from drr.clean_look import transmitted
+from drr.clean_look import drr_look
 from drr.collimation import frame_polygon
 from drr.couch import without_couch
 from drr.field_window import field_mask, look_through, window_around
@@ -76,7 +76,7 @@ def lateral_radiographs(folder: Path, shape: tuple[int, int], size: int, seed: i
             shift = np.array([*rng.normal([-6, 0], 10), SOURCE_TO_HEAD_MM])
             cam_from_ct[:3, 3] = shift - cam_from_ct[:3, :3] @ centre
             images = render_materials(head, K, size, size, cam_from_ct)
-            seen.append(standardised(transmitted(images) * mask, mask))
+            seen.append(drr_look(images, mask))
     return Pictures(np.stack(seen), np.stack([mask] * len(seen)))
 
 

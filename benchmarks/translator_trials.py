@@ -1,7 +1,7 @@
 """Trials whose look was made by other means than training's, to judge translators on.
 
     python benchmarks/translator_trials.py project CT.nii.gz CACHE [--frames 96] [--seed 0]
-    python benchmarks/translator_trials.py look CACHE OUT --look physics|film|video [--seed 0]
+    python benchmarks/translator_trials.py look CACHE OUT --look physics|film|video|plain [--seed 0]
 
 `project` stores ITK-RTK's line integrals of a head in motion at 256 x 256 (make_trial.py's scene).
 `look` makes a trial of them; nothing of `drr` is used. The looks:
@@ -9,6 +9,7 @@
 physics  other physics: a beam of two energies, scatter 0.8 to 1.3 of the primary, 15 % lag, and a
          logarithmic display
 film     the same with film's S curve, unsharp masking and 8 bits, as a digitised film
+plain    the primary beam alone, for comparison
 video    a camera on an intensifier: vignetting, CLAHE, a low gamma, correlated grain, JPEG
 """
 
@@ -24,7 +25,7 @@ from scipy.spatial.transform import Rotation
 SIZE = 256
 make_trial.SIZE = SIZE
 make_trial.PIXELS_A_FIELD = SIZE / 1.02
-LOOKS = ("physics", "film", "video")
+LOOKS = ("physics", "film", "video", "plain")
 
 
 def project(ct: Path, cache: Path, frames: int, seed: int) -> None:
@@ -110,6 +111,8 @@ def drawn_look(name: str, seed: int, view: int) -> tuple[dict, np.random.Generat
 
 def look_image(name: str, signal: np.ndarray, look: dict, rng: np.random.Generator) -> np.ndarray:
     """What the machine shows of a signal, without the field."""
+    if name == "plain":
+        return signal
     return {"physics": physics, "film": film, "video": video}[name](signal, look, rng)
 
 
@@ -124,11 +127,17 @@ def make_look(cache: Path, out: Path, name: str, seed: int) -> None:
         folder, last = out / camera["name"], None
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(cache.glob(f"{camera['name']}_*.npy")):
-            signal = signal_of(np.load(path).astype(np.float64), look, rng)
+            line_integrals = np.load(path).astype(np.float64)
+            if name == "plain":
+                signal, last = np.exp(-line_integrals / 4), None  # a gamma that keeps it above black
+            else:
+                signal = signal_of(line_integrals, look, rng)
             last = signal if last is None else 0.85 * signal + 0.15 * last
             image = look_image(name, last, look, rng) * field
-            image += 0.01 + 0.002 * rng.standard_normal(field.shape)
-            file, bits = folder / f"{path.stem.split('_')[1]}.png", 8 if name == "film" else 12
+            if name != "plain":
+                image += 0.01 + 0.002 * rng.standard_normal(field.shape)
+            file = folder / f"{path.stem.split('_')[1]}.png"
+            bits = {"film": 8, "plain": 16}.get(name, 12)
             cv2.imwrite(str(file), make_trial.stored(image, bits))
     for kept in ("rig.json", "truth.csv"):
         (out / kept).write_text((cache / kept).read_text())

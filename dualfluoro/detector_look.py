@@ -10,8 +10,8 @@ import numpy as np
 from detector import Detector
 from detector.training import NamedLook
 from detector.views import Look
-from drr.clean_look import drr_look, transmitted
-from drr.standardised import restandardised, standardised, without_rim
+from drr.clean_look import drr_look
+from drr.standardised import restandardised, without_rim
 from gan import Translator
 
 from .look_choice import AS_THEY_ARE, GAN, HISTOGRAM, LookChoice, look_file, translate_of
@@ -29,7 +29,7 @@ def training_look(trial: Trial, look: str, device: str = "cpu") -> NamedLook | N
         ValueError: its translator moves anatomy too far.
     """
     if look == DRR:
-        return NamedLook(DRR, lambda line_integrals, mask, _: drr_look(line_integrals, mask))
+        return NamedLook(DRR, lambda integrals, mask, _: drr_look(integrals, without_rim(mask)))
     if look == FILM:
         translator = Translator.read(trial.translator)
         translator.check("to_film")
@@ -45,7 +45,7 @@ def film_look(translator: Translator) -> Look:
 
     def look(line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         inner = without_rim(mask)
-        seen, field = standardised(transmitted(line_integrals), inner), inner
+        seen, field = drr_look(line_integrals, inner), inner
         if seen.shape != side:
             seen, field = (
                 cv2.resize(x, side, interpolation=cv2.INTER_LINEAR) for x in (seen, field)

@@ -6,7 +6,7 @@ import numpy as np
 
 from calibration import Camera, Rigid
 from detector import Detector
-from drr.clean_look import transmitted
+from drr.clean_look import drr_look
 from drr.field_window import Window, field_mask, look_through, window_around
 from drr.material_model import MaterialModel, draw_condition, render_materials
 from drr.standardised import standardised, without_rim
@@ -128,7 +128,7 @@ def radiograph_pictures(
             size = window.size_px
             condition = draw_condition(head, rng)
             images = render_materials(head, K, size, size, cam_from_ct, condition)
-            seen.append(standardised(transmitted(images), mask))
+            seen.append(drr_look(images, mask))
             masks.append(mask)
             uv = camera.project(world_from_ct @ np.asarray(points_ct, dtype=np.float64)).numpy()
             landmarks.append(window.network_from_frame(uv))
