@@ -97,7 +97,9 @@ def half_plane(normal: np.ndarray, offset: float, centre: np.ndarray) -> shapely
     return shapely.Polygon([*corners, corners[1] - far * normal, corners[0] - far * normal])
 
 
-def draw_case(line_integrals: np.ndarray, rng: np.random.Generator, bare: bool, panel: bool):
+def draw_case(
+    line_integrals: np.ndarray, rng: np.random.Generator, bare: bool, panel: bool
+) -> Case:
     """A film of these line integrals, with or without blades, with or without a circle."""
     look = draw_look(rng) | {
         "spr": rng.uniform(0.2, 1.2),
@@ -148,7 +150,7 @@ def blade_found(found: shapely.Polygon, case: Case, without: shapely.Polygon) ->
 
 def sheet(path: Path, pictures: list[np.ndarray]) -> None:
     """The first twelve in rows of four."""
-    pictures = (pictures + [np.zeros((SIZE, SIZE, 3), np.uint8)] * 11)[:12]
+    pictures = (pictures + [np.zeros((SIZE, SIZE, 3), np.uint8)] * 12)[:12]
     rows = [np.hstack(pictures[n : n + 4]) for n in range(0, 12, 4)]
     cv2.imwrite(str(path), cv2.resize(np.vstack(rows), None, fx=0.7, fy=0.7))
 

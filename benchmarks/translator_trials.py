@@ -129,7 +129,7 @@ def make_look(cache: Path, out: Path, name: str, seed: int) -> None:
         for path in sorted(cache.glob(f"{camera['name']}_*.npy")):
             line_integrals = np.load(path).astype(np.float64)
             if name == "plain":
-                signal, last = np.exp(-line_integrals / 4), None  # a gamma that keeps it above black
+                signal, last = np.exp(-line_integrals / 4), None
             else:
                 signal = signal_of(line_integrals, look, rng)
             last = signal if last is None else 0.85 * signal + 0.15 * last

@@ -15,9 +15,11 @@ from scipy.spatial.transform import Rotation
 
 from .rig import Rig
 from .rigid import Array, Rigid, float64
+from .rotation import cross_matrix
 
 LEAST_POINTS = 12
 LIMIT_SDS = 4.5
+PRECISION = {"xtol": 1e-10, "ftol": 1e-12, "max_nfev": 100}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +86,21 @@ def refined_rig(
     def residuals(step: np.ndarray, points: np.ndarray) -> np.ndarray:
         return np.concatenate([_errors(_moved(rig, step), px[:, points]) / noise_px, step / prior])
 
+    def jacobian(step: np.ndarray, points: np.ndarray) -> np.ndarray:
+        slope = _error_slopes(rig, step, px[:, points]) / noise_px
+        return np.concatenate([slope, np.diag(1 / prior)])
+
     used = shared
     start = np.zeros(len(prior))
     for loss in ("soft_l1", "linear"):
         found = least_squares(
-            residuals, start, args=(used,), x_scale=prior, loss=loss, xtol=1e-12, ftol=1e-12
+            residuals,
+            start,
+            jac=jacobian,  # pyright: ignore[reportArgumentType]  # its types know the names alone
+            args=(used,),
+            x_scale=prior,
+            loss=loss,
+            **PRECISION,
         )
         start = found.x
         error = np.sqrt(_squared(_moved(rig, start), px[:, shared]))
@@ -122,6 +134,57 @@ def _errors(rig: Rig, px: Float[np.ndarray, "view n 2"]) -> Float[np.ndarray, "r
     points = rig.triangulate(px)
     projected = torch.stack([camera.project(points) for camera in rig]).numpy()
     return np.nan_to_num(projected - px).ravel()
+
+
+def _error_slopes(
+    rig: Rig, step: Float[np.ndarray, "parameter"], px: Float[np.ndarray, "view n 2"]
+) -> Float[np.ndarray, "residual parameter"]:
+    """Derivatives of `_errors` of the moved rig, the points moving to where they fit best.
+
+    The points' own slopes are projected out (variable projection with Kaufman's approximation,
+    BIT 15:49, 1975), which is exact where the residuals vanish.
+    """
+    moved = _moved(rig, step)
+    points = moved.triangulate(px).numpy()
+    of_points = np.zeros((*px.shape, 3))
+    of_step = np.zeros((*px.shape, len(step)))
+    for v, camera in enumerate(moved):
+        R, focal = camera.cam_from_world.R.numpy(), camera.K.diagonal()[:2].numpy()
+        x = (camera.cam_from_world @ points).numpy()
+        xy = x[:, :2] / x[:, 2:]
+        of_x = np.concatenate([np.tile(np.eye(2), (len(x), 1, 1)), -xy[..., None]], axis=-1)
+        of_x *= focal[:, None] / x[:, 2, None, None]
+        of_points[v] = of_x @ R
+        if v > 0:
+            own = slice(6 * (v - 1), 6 * v)
+            of_step[v, ..., own] = of_x @ _place_slopes(rig, v, step[own], R, x)
+    seen = np.isfinite(px).all(-1) & np.isfinite(points).all(-1)
+    of_points[~seen], of_step[~seen] = 0, 0
+    A = np.moveaxis(of_points, 0, 1).reshape(len(points), -1, 3)
+    D = np.moveaxis(of_step, 0, 1).reshape(len(points), -1, len(step))
+    slopes = (D - A @ (np.linalg.pinv(A) @ D)).reshape(len(points), len(px), 2, -1)
+    return np.moveaxis(slopes, 1, 0).reshape(-1, len(step))
+
+
+def _place_slopes(
+    rig: Rig,
+    view: int,
+    own: Float[np.ndarray, "6"],
+    R: Float[np.ndarray, "3 3"],
+    x: Float[np.ndarray, "n 3"],
+) -> Float[np.ndarray, "n 3 6"]:
+    """Derivatives of points in a view's camera frame by its shift (mm) and its turn (rad)."""
+    slide = np.eye(3)
+    if view == 1:  # on a sphere about the first source
+        first, second = (camera.center_world.numpy() for camera in rig.cameras[:2])
+        way = second - first + own[:3]
+        along = way / np.linalg.norm(way)
+        length = np.linalg.norm(second - first) / np.linalg.norm(way)
+        slide = length * (np.eye(3) - np.outer(along, along))
+    # exp((v, w)) shifts by V v, and V dw is the turn by which exp((0, w + dw)) is ahead
+    V = Rigid.exp(np.hstack([np.eye(3), np.tile(own[3:], (3, 1))])).t.numpy().T
+    by_turn = -cross_matrix(torch.from_numpy(x)).numpy() @ V
+    return np.concatenate([np.tile(-R @ slide, (len(x), 1, 1)), by_turn], axis=-1)
 
 
 def _squared(rig: Rig, px: Float[np.ndarray, "view n 2"]) -> Float[np.ndarray, "n"]:

@@ -48,7 +48,8 @@ class Rigid:
     def __init__(self, R: Num[Array, "*r 3 3"], t: Num[Array, "*t 3"]):
         """R is rounded to the nearest rotation; ValueError where it is off by more than 1e-4."""
         R, t = checked_rotation(float64(R)), float64(t)
-        batch = torch.broadcast_shapes(R.shape[:-2], t.shape[:-1])
+        # torch's broadcast_shapes loads sympy, half a second of every command
+        batch = np.broadcast_shapes(R.shape[:-2], t.shape[:-1])
         object.__setattr__(self, "R", R.expand(*batch, 3, 3))
         object.__setattr__(self, "t", t.expand(*batch, 3))
 

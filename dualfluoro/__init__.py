@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from .stages.evaluate import evaluate
     from .stages.exposure import exposure
     from .stages.landmarks import landmarks
+    from .stages.locate import locate
     from .stages.new import new
     from .stages.prepare import prepare
     from .stages.report import report
     from .stages.synthesize import synthesize
     from .stages.track import track
     from .stages.train import train_detector
+    from .stages.train_gan import train_gan
+    from .stages.train_landmarks import train_landmarks
     from .stages.view import view
     from .trial import Trial, load_trial
 
@@ -34,12 +37,15 @@ _MODULE_OF = {
     "exposure": ".stages.exposure",
     "landmarks": ".stages.landmarks",
     "load_trial": ".trial",
+    "locate": ".stages.locate",
     "new": ".stages.new",
     "prepare": ".stages.prepare",
     "report": ".stages.report",
     "synthesize": ".stages.synthesize",
     "track": ".stages.track",
     "train_detector": ".stages.train",
+    "train_gan": ".stages.train_gan",
+    "train_landmarks": ".stages.train_landmarks",
     "view": ".stages.view",
 }
 
@@ -53,12 +59,15 @@ __all__ = [
     "exposure",
     "landmarks",
     "load_trial",
+    "locate",
     "new",
     "prepare",
     "report",
     "synthesize",
     "track",
     "train_detector",
+    "train_gan",
+    "train_landmarks",
     "view",
 ]
 

@@ -18,12 +18,13 @@ from calibration.undistort import Maps, undistorted_image, undistortion_maps
 from . import calibration_plots as plots
 from .calibration_file import CalibrationFile
 from .calibration_images import ReadView
-from .report_page import encoded, note, page, picture, row, section, table
+from .report_page import note, page, picture, row, section, table, verdict
 from .report_plots import html_of
+from .view_page import webp
 
 GOOD_PX, FAIR_PX = 0.3, 1.0
 SHOWN_PX = 512
-MOST_PICTURES = 24
+MOST_PICTURES, QUALITY = 24, 75
 USED, MISSING, OUTLIER = (115, 158, 0), (0, 159, 230), (0, 60, 230)  # blue, green, red
 LIMITS = (
     "Deviations follow from the residuals as if these were independent; an error of the object's "
@@ -68,13 +69,13 @@ def _summary(solved: SolvedRig, left_out: LeftOut) -> str:
     kind = "good" if rms <= GOOD_PX else "fair" if rms <= FAIR_PX else "bad"
     words = {"good": "Fits", "fair": "Fits roughly", "bad": "Fits badly"}[kind]
     text = (
-        f"<b>{words}:</b> reprojection {rms:.3f} px RMS over {int(bundle.inlier.sum())} sightings "
+        f"reprojection {rms:.3f} px RMS over {int(bundle.inlier.sum())} sightings "
         f"of beads, {int((~bundle.inlier).sum())} outliers left out"
     )
     if len(left_out.bead):
         middle, high = np.quantile(left_out.distance_mm, [0.5, 0.95])
         text += f"; left-out beads are {middle:.3f} mm off in space (median; 95 %: {high:.3f} mm)"
-    parts = [f'<p class="verdict {kind}">{text}.</p>', *(note(said) for said in solved.notes)]
+    parts = [verdict(kind, words, f"{text}."), *(note(said) for said in solved.notes)]
     seen, names = solved.seen, solved.bead_object.names
     out = np.flatnonzero(~bundle.inlier)
     if len(out):
@@ -189,7 +190,9 @@ def _images(reads: Sequence[ReadView], solved: SolvedRig) -> str:
             if len(parts) < MOST_PICTURES:
                 small = _shown(read.images[p], scales[v], maps[v])
                 caption = f"view {read.view.name}, position {p + 1}: {read.view.files[p]}"
-                parts.append(picture(encoded(_ringed(small, scales[v], solved, v, p)), caption))
+                parts.append(
+                    picture(webp(_ringed(small, scales[v], solved, v, p), QUALITY), caption)
+                )
     said = (
         "Undistorted. Green: found and used; red: found, an outlier; orange: not found, or in "
         "another bead's shadow. Rings are where the rig has the bead."

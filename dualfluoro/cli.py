@@ -13,6 +13,7 @@ from .stages.detect import detect
 from .stages.evaluate import evaluate
 from .stages.exposure import exposure
 from .stages.landmarks import landmarks
+from .stages.locate import locate
 from .stages.new import new
 from .stages.prepare import prepare
 from .stages.report import report
@@ -20,6 +21,7 @@ from .stages.synthesize import synthesize
 from .stages.track import track
 from .stages.train import train_detector
 from .stages.train_gan import train_gan
+from .stages.train_landmarks import train_landmarks
 from .stages.view import view
 
 HELP = """Where the skull is in every frame of two fluoroscopes, and what the beams hit.
@@ -35,12 +37,17 @@ def build_app() -> App:
     """The command line, made from the signatures of the stages."""
     app = App(name="dualfluoro", help=HELP, version=_version)
     made = (demo, new, calibrate, landmarks, synthesize, prepare)
-    stages = (*made, detect, track, exposure, evaluate, view, report, convert)
+    stages = (*made, detect, track, exposure, evaluate, view, report, convert, locate)
     for place, stage in enumerate(stages):
         app.command(stage, sort_key=place)
-    train = App(name="train", help="Train one model of a trial.", sort_key=len(stages))
+    train = App(
+        name="train",
+        help="Train one model of a trial, or of a folder of images.",
+        sort_key=len(stages),
+    )
     train.command(train_detector, name="detector")
     train.command(train_gan, name="gan")
+    train.command(train_landmarks, name="landmarks")
     app.command(train)
     return app
 

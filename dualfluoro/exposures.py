@@ -1,7 +1,7 @@
 """The exposure of a trial: fields, kerma and track brought together, and written."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,14 +13,20 @@ from exposure import (
     FrameExposure,
     Head,
     SkinMap,
+    TubeOutput,
     expose_track,
-    lenses_of,
+    summary_of,
     write_exposure_csv,
     write_exposure_json,
 )
 from registration import Track
 
-from .csv_column import read_column
+from .dose_events import check_reference, events_of, outputs_of_events, report_provenance
+from .dose_rdsr import read_rdsr
+from .dose_settings import dose_provenance, outputs_of
+from .exposure_head import exposed_head
+from .exposure_header import collimator_of
+from .exposure_tube import is_exposed
 from .frames import Frames
 from .options import Common
 from .progress import counted
@@ -32,12 +38,16 @@ FrameFields = Sequence[Sequence[Field]]
 
 
 def field_of(trial: Trial, view: int, image: np.ndarray) -> Field:
-    """The exposed field of one image: as given, else as found in it."""
+    """The exposed field of one image: as given, else as found in it, else as its header says."""
     name = trial.views[view].name
     if name in trial.exposure.field_px:
-        return Field(np.array(trial.exposure.field_px[name], dtype=np.float64), "given")
+        given_px = np.array(trial.exposure.field_px[name], dtype=np.float64)
+        return Field(given_px, "given", is_exposed(image, trial.views[view].transmission))
+    exposed = is_exposed(image, trial.views[view].transmission)
     polygon_px, source = find_field(image, trial.views[view].transmission)
-    return Field(polygon_px, source)
+    if source == "assumed" and (outline_px := collimator_of(trial.views[view])) is not None:
+        return Field(outline_px, "header", exposed)
+    return Field(polygon_px, source, exposed)
 
 
 def fields_of(trial: Trial, views: tuple[Frames, ...], common: Common) -> FrameFields:
@@ -57,19 +67,14 @@ def expose_trial(
     fields: FrameFields,
     center_ct: np.ndarray,
     common: Common,
+    outputs: Sequence[Mapping[str, TubeOutput]] | None = None,
 ) -> tuple[list[FrameExposure], SkinMap, Head]:
     """The exposure of each frame of a track, and what the skin received.
 
-    `center_ct` (mm) is the point that the track's covariances are about.
+    `center_ct` (mm) is the point that the track's covariances are about. `outputs` of the tubes, a
+    mapping a frame, are those of the trial's file if left out.
     """
-    motion, how = subject.skull_from_ct
-    head = Head(
-        skin=subject.skin,
-        skull_from_ct=motion,
-        skull_frame=how,
-        center_ct=center_ct,
-        lenses=lenses_of(subject.landmarks_ct),
-    )
+    head = exposed_head(trial, subject, center_ct)
     with counted("exposure", len(track), common) as progress:
         frames, skin_map = expose_track(
             track,
@@ -77,7 +82,7 @@ def expose_trial(
             head,
             fields,
             trial.exposure.reference_distance_mm,
-            kerma_of(trial, len(track)),
+            outputs_of(trial.exposure.dose, len(track)) if outputs is None else outputs,
             trial.time_offsets_s,
             progress,
         )
@@ -85,9 +90,18 @@ def expose_trial(
 
 
 def write_exposures(
-    folder: Path, trial: Trial, frames: list[FrameExposure], head: Head, track_file: Path
+    folder: Path,
+    trial: Trial,
+    frames: list[FrameExposure],
+    head: Head,
+    track_file: Path,
+    skin_map: SkinMap | None = None,
+    report: Mapping[str, object] | None = None,
 ) -> None:
-    """Write exposure.csv and exposure.json; inputs are named by fingerprint, never by file name."""
+    """Write exposure.csv and exposure.json; inputs are named by fingerprint, never by file name.
+
+    The summary needs the skin map; `report` is what is told of a dose report that was used.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_exposure_csv(folder / "exposure.csv", frames)
     provenance = {
@@ -96,25 +110,32 @@ def write_exposures(
         "rig_sha256": [sha256_of(path) for path in trial.rig_files],
         "track_sha256": sha256_of(track_file),
         "reference_distance_mm": trial.exposure.reference_distance_mm,
+        "reference_point": trial.exposure.dose.reference_point,
+        "field_edge": "half of the signal where detected; the user's or the header's own else",
+        "dose": dose_provenance(trial.exposure.dose, report),
     }
-    write_exposure_json(folder / "exposure.json", frames, head, provenance)
+    summary = None if skin_map is None else summary_of(frames, skin_map)
+    write_exposure_json(folder / "exposure.json", frames, head, provenance, summary)
 
 
-def kerma_of(trial: Trial, count: int) -> list[dict[str, float]]:
-    """Kerma (mGy) at the reference distance by view, one mapping a frame."""
-    columns = {
-        name: _kerma_column(value, count) if isinstance(value, Path) else np.full(count, value)
-        for name, value in trial.exposure.kerma_mGy.items()
-    }
-    return [{name: float(column[i]) for name, column in columns.items()} for i in range(count)]
+def reported_outputs(
+    trial: Trial, rdsr: Path, chosen: Sequence[int], given: Sequence[dict[str, TubeOutput]]
+) -> tuple[list[dict[str, TubeOutput]], dict[str, object]]:
+    """The tubes' outputs with those of a dose report, and what to tell of it.
 
-
-def _kerma_column(path: Path, count: int) -> np.ndarray:
-    """The column `kerma_mGy` of a CSV with a row a frame."""
-    kerma = read_column(path, "kerma_mGy", count)
-    if (kerma < 0).any():
-        raise ValueError(f"{path}: kerma_mGy must be 0 or above in every frame")
-    return kerma
+    Raises:
+        FileNotFoundError: there is no such report.
+        ValueError: it is none, its events do not fit, or its reference point is another.
+    """
+    names = [view.name for view in trial.views]
+    report = read_rdsr(rdsr)
+    try:
+        events = events_of(report, names, len(given), chosen)
+        check_reference(events, trial.exposure.reference_distance_mm)
+        outputs = outputs_of_events(events, names, given)
+    except ValueError as error:
+        raise ValueError(f"{rdsr}: {error}") from None
+    return outputs, report_provenance(report, events, names)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Whether this machine can draw 3D without a display, found out where a crash does no harm."""
+"""Whether this machine can draw 3D, with or without a display, found out without harm."""
 
 import functools
 import os
@@ -12,6 +12,12 @@ PROBE = (
     "p.add_mesh(pyvista.Sphere()); p.screenshot()"
 )
 ADVICE = "install Mesa's software renderer (Debian, Ubuntu: libegl1 and libgl1-mesa-dri)"
+
+
+def has_display() -> bool:
+    """Whether a window can be opened; VTK ends the process where it cannot."""
+    shown = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return sys.platform != "linux" or shown
 
 
 @functools.cache

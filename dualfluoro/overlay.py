@@ -1,58 +1,152 @@
-"""Pictures of a frame with what the pose says should be seen there: the bone's edge, the field."""
+"""A frame with what the pose says should be seen there: the bone's edge, landmarks, the field."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pyvista as pv
 from jaxtyping import Float, UInt8
 
 from calibration import Camera, Rigid
-from drr import Projector
+from drr import Projector, Volume
+
+from .subject import Subject
 
 WIDTH_PX = 640
 EDGE_MM = 1.5  # a ray through this much cranium is inside of its shadow
-BONE_BGR, FIELD_BGR = (0, 159, 230), (233, 180, 86)
+RADIOGRAPH_MM = 1.5
+SHORTEST_PX = 30
+BONE_BGR, FIELD_BGR, LANDMARK_BGR = (0, 159, 230), (233, 180, 86), (167, 121, 204)
+STATUS_BGR = {"ok": (115, 158, 0), "doubtful": (0, 159, 230), "lost": (0, 94, 213)}
+KEY = (
+    "Orange line: the cranium's outline at the pose found. Blue dashes: the field. "
+    "Purple crosses: landmarks, with the 95 % ellipses of their places"
+)
+CHI2_95 = 5.991  # of two dimensions
+Picture = UInt8[np.ndarray, "_ _ 3"]
 
 
-def overlay(
-    image: Float[np.ndarray, "height width"],
-    camera: Camera,
-    cranium: Projector,
-    world_from_ct: Rigid,
-    field_px: Float[np.ndarray, "corner 2"] | None = None,
-) -> UInt8[np.ndarray, "h w 3"]:
-    """The frame, local contrast raised, with the cranium's outline (orange) and the field (blue).
+@dataclass(frozen=True, eq=False)
+class Shadows:
+    """A CT made ready to be laid over frames: mm of cranium along rays, and its radiograph."""
 
-    Colours are in OpenCV's order, blue first; the colour-blind tell them apart too.
-    """
-    scale = WIDTH_PX / camera.width
-    large = camera.resized(scale)
-    shown = cv2.resize(
-        _stretched(image), (large.width, large.height), interpolation=cv2.INTER_CUBIC
-    )
-    picture = cv2.cvtColor(shown, cv2.COLOR_GRAY2BGR)
+    cranium: Projector
+    head: Projector
+
+
+def shadows_of(subject: Subject) -> Shadows:
+    """The shadows of a subject."""
+    mask = np.where(subject.anatomy.cranium, np.float32(0), np.float32(-1000))
+    cranium = Projector(Volume(mask, subject.anatomy.ct_from_voxel), 1.0)
+    coarse = max(RADIOGRAPH_MM, float(subject.volume.spacing_mm.min()))
+    return Shadows(cranium, Projector(subject.volume.resampled(coarse)))
+
+
+def shown_camera(camera: Camera, width_px: int = WIDTH_PX) -> Camera:
+    """The camera of a picture of this width."""
+    return camera.resized(width_px / camera.width)
+
+
+def framed(image: Float[np.ndarray, "height width"], large: Camera) -> Picture:
+    """The frame at the size of a camera, local contrast raised."""
+    shown = cv2.resize(grey(image), (large.width, large.height), interpolation=cv2.INTER_CUBIC)
+    return cv2.cvtColor(shown, cv2.COLOR_GRAY2BGR)
+
+
+def bone_outlines(
+    cranium: Projector, camera: Camera, world_from_ct: Rigid, edge_mm: float = EDGE_MM
+) -> list[Float[np.ndarray, "_ 2"]]:
+    """Outlines (px of the camera) of the bone's shadow, between pixels where they cross."""
     cam_from_ct = camera.cam_from_world @ world_from_ct
-    bone_mm = cranium.render(large.K, large.width, large.height, cam_from_ct).numpy()
-    for outline in bone_outlines(bone_mm):
-        _draw(picture, outline, BONE_BGR)
-    if field_px is not None:
-        _draw(picture, (field_px + 0.5) * scale - 0.5, FIELD_BGR)
-    return picture
+    bone_mm = cranium.render(camera.K, camera.width, camera.height, cam_from_ct).numpy()
+    return [line for line in level_lines(bone_mm, edge_mm) if len(line) > SHORTEST_PX]
 
 
-def bone_outlines(bone_mm: Float[np.ndarray, "h w"]) -> list[Float[np.ndarray, "point 2"]]:
-    """Closed outlines (px) of the bone's shadow in an image of its thickness along the rays."""
-    inside = (bone_mm > EDGE_MM).astype(np.uint8)
-    found, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return [outline[:, 0].astype(np.float64) for outline in found if len(outline) > 30]
+def level_lines(
+    image: Float[np.ndarray, "h w"], level: float | int
+) -> list[Float[np.ndarray, "_ 2"]]:
+    """Where an image crosses a level, as lines through points (u, v) found by interpolation."""
+    height, width = image.shape
+    grid = pv.ImageData(dimensions=(width, height, 1))
+    grid.point_data["value"] = image.ravel()
+    found = grid.contour([level], scalars="value")
+    if found.n_cells == 0:
+        return []
+    joined = found.strip(join=True, max_length=100_000)
+    points, cells = np.asarray(joined.points, dtype=np.float64), np.asarray(joined.lines)
+    lines, start = [], 0
+    while start < len(cells):
+        count = int(cells[start])
+        lines.append(points[cells[start + 1 : start + 1 + count], :2])
+        start += 1 + count
+    return lines
 
 
-def _draw(picture: np.ndarray, outline_px: np.ndarray, color: tuple[int, int, int]) -> None:
-    """A closed line at sub-pixel positions."""
-    points = np.round(outline_px * 16).astype(np.int32)
-    cv2.polylines(picture, [points], True, color, 1, cv2.LINE_AA, shift=4)
+def draw_lines(
+    picture: Picture, lines: list[Float[np.ndarray, "_ 2"]], color: tuple[int, int, int]
+) -> None:
+    """Open lines at sub-pixel positions."""
+    for line in lines:
+        points = np.round(line * 16).astype(np.int32)
+        cv2.polylines(picture, [points], False, color, 1, cv2.LINE_AA, shift=4)
 
 
-def _stretched(image: np.ndarray) -> np.ndarray:
+def draw_field(picture: Picture, outline_px: Float[np.ndarray, "corner 2"]) -> None:
+    """The field's outline, dashed, so that it is told from the bone without colour."""
+    ring = np.vstack([outline_px, outline_px[:1]])
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))])
+    for start in np.arange(0, along[-1], 16.0):
+        at = np.linspace(start, min(start + 9, along[-1]), 6)
+        dash = np.stack([np.interp(at, along, ring[:, axis]) for axis in (0, 1)], axis=1)
+        draw_lines(picture, [dash], FIELD_BGR)
+
+
+def draw_landmarks(
+    picture: Picture,
+    camera: Camera,
+    points_world: Float[np.ndarray, "n 3"],
+    covariance_world: Float[np.ndarray, "n 3 3"] | None,
+    times: int,
+) -> None:
+    """Crosses where landmarks are projected, and their 95 % ellipses, enlarged `times`."""
+    pixels = camera.project(points_world).numpy()
+    spread = (
+        None
+        if covariance_world is None
+        else pixel_covariances(camera, points_world, covariance_world)
+    )
+    for i, (u, v) in enumerate(pixels.tolist()):
+        if not (0 <= u < camera.width and 0 <= v < camera.height):
+            continue
+        center = (round(u * 16), round(v * 16))
+        for du, dv in ((56, 0), (0, 56)):
+            first, last = (center[0] - du, center[1] - dv), (center[0] + du, center[1] + dv)
+            cv2.line(picture, first, last, LANDMARK_BGR, 1, cv2.LINE_AA, 4)
+        if spread is not None:
+            values, vectors = np.linalg.eigh(spread[i])
+            half = np.sqrt(np.maximum(values, 0) * CHI2_95) * times * 16
+            angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
+            axes = (min(round(half[1]), 30000), min(round(half[0]), 30000))
+            cv2.ellipse(picture, center, axes, angle, 0, 360, LANDMARK_BGR, 1, cv2.LINE_AA, 4)
+
+
+def pixel_covariances(
+    camera: Camera,
+    points_world: Float[np.ndarray, "n 3"],
+    covariance_world: Float[np.ndarray, "n 3 3"],
+) -> Float[np.ndarray, "n 2 2"]:
+    """Covariance (px^2) of projections, to first order in the points' own (mm^2)."""
+    R = camera.cam_from_world.R.numpy()
+    x, y, z = (camera.cam_from_world @ points_world).numpy().T
+    fx, fy = float(camera.K[0, 0]), float(camera.K[1, 1])
+    zero = np.zeros_like(z)
+    J = np.stack([[fx / z, zero, -fx * x / z**2], [zero, fy / z, -fy * y / z**2]])
+    J = J.transpose(2, 0, 1) @ R
+    return J @ covariance_world @ J.transpose(0, 2, 1)
+
+
+def grey(image: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """8-bit grey values over the range that the image uses, local contrast raised."""
     low, high = np.quantile(image, [0.005, 0.995])
-    grey = np.clip(255 * (image - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
-    return cv2.createCLAHE(3.0, (6, 6)).apply(grey)
+    shown = np.clip(255 * (image - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
+    return cv2.createCLAHE(3.0, (6, 6)).apply(shown)

@@ -1,17 +1,17 @@
 """The report's interactive plots: poses, deviations, residuals, errors and exposure over time."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
-import plotly.io
 
 from calibration import Rigid
 from registration import Track, at_frames, pose_errors
+from registration.velocities import velocities
 
 AXES = {"x": "#0072B2", "y": "#E69F00", "z": "#009E73"}
 VIEWS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-CONFIG = {"responsive": True, "displayModeBar": False}
 STATUS = {"ok": "#009E73", "doubtful": "#E69F00", "lost": "#D55E00"}
 
 
@@ -28,6 +28,25 @@ def rotation_plot(track: Track) -> go.Figure:
     turned = Rigid(track.world_from_ct.R[first].mT @ track.world_from_ct.R, np.zeros(3))
     shown = np.degrees(turned.log()[..., 3:].numpy())
     return _components(track, shown, track.sd_rotation_deg / np.sqrt(3), "rotation, deg")
+
+
+def speed_plot(track: Track, center_ct: np.ndarray) -> go.Figure:
+    """How fast the head moves and turns."""
+    velocity = velocities(track, center_ct)
+    figure = _figure("mm/s and deg/s")
+    speeds = np.linalg.norm(velocity[:, :3], axis=1), np.linalg.norm(velocity[:, 3:], axis=1)
+    figure.add_trace(_line(track.time_s, speeds[0], "centre, mm/s", VIEWS[0]))
+    figure.add_trace(_line(track.time_s, np.degrees(speeds[1]), "turning, deg/s", VIEWS[1], "dot"))
+    return figure
+
+
+def deviation_plot(track: Track) -> go.Figure:
+    """What the program says of its own errors."""
+    figure = _figure("sd, deg and mm")
+    figure.add_trace(_line(track.time_s, track.sd_rotation_deg, "rotation, deg", VIEWS[0]))
+    figure.add_trace(_line(track.time_s, track.sd_translation_mm, "place, mm", VIEWS[1], "dot"))
+    figure.update_yaxes(rangemode="tozero")
+    return figure
 
 
 def residual_plot(track: Track) -> go.Figure:
@@ -74,7 +93,7 @@ def status_plot(track: Track) -> go.Figure:
                 y=[height] * len(rows),
                 mode="markers",
                 marker={"color": color, "size": 9, "symbol": "square"},
-                text=[f"frame {track.frame[i]} {' '.join(track.flags[i])}" for i in rows],
+                text=[f"frame {track.frame[i]} {escape(' '.join(track.flags[i]))}" for i in rows],
                 hoverinfo="text",
             )
         )
@@ -92,6 +111,38 @@ def exposure_plot(rows: Sequence[Mapping[str, str]], column: str, label: str) ->
         values = np.array([float(row[column] or "nan") for row in chosen])
         times = np.array([float(row["time_s"]) for row in chosen])
         figure.add_trace(_line(times, values, name, VIEWS[number % 4]))
+    return figure
+
+
+def margin_plot(rows: Sequence[Mapping[str, str]]) -> go.Figure | None:
+    """How far each lens is inside (+) or outside (-) of each field; None where no lens is known."""
+    figure, shown = _figure("lens margin, mm (above 0: in the field)"), 0
+    for number, name in enumerate(dict.fromkeys(row["view"] for row in rows)):
+        chosen = [row for row in rows if row["view"] == name]
+        times = np.array([float(row["time_s"]) for row in chosen])
+        for side, dash in (("left", "solid"), ("right", "dot")):
+            cells = [row.get(f"lens_{side}_margin_mm") for row in chosen]
+            values = np.array([float(cell or "nan") for cell in cells])
+            if np.isfinite(values).any():
+                figure.add_trace(_line(times, values, f"{name}, {side}", VIEWS[number % 4], dash))
+                shown += 1
+    figure.add_hline(y=0, line={"color": "#808080", "width": 2})
+    return figure if shown else None
+
+
+def with_bad_frames(figure: go.Figure, track: Track) -> go.Figure:
+    """The figure with doubtful and lost stretches of time shaded."""
+    time_s = track.time_s
+    half = float(np.median(np.diff(time_s))) / 2 if len(time_s) > 1 else 0.5
+    start = 0
+    for end in range(1, len(time_s) + 1):
+        if end == len(time_s) or track.status[end] != track.status[start]:
+            if (status := track.status[start]) != "ok":
+                figure.add_vrect(
+                    x0=time_s[start] - half, x1=time_s[end - 1] + half, fillcolor=STATUS[status],
+                    opacity=0.22, line_width=0, layer="below",
+                )  # fmt: skip
+            start = end
     return figure
 
 
@@ -119,18 +170,18 @@ def place_plot(time_s: np.ndarray, columns: Mapping[str, np.ndarray], name: str)
 
 def html_of(figure: go.Figure, name: str) -> str:
     """A plot as part of a page that brings plotly itself."""
-    return plotly.io.to_html(
-        figure, include_plotlyjs=False, full_html=False, div_id=name, config=CONFIG
+    content = str(figure.to_json()).replace("<", "\\u003c")
+    height = figure.layout.height or 300
+    return (
+        f'<div class="plot" id="{escape(name, quote=True)}" style="height: {height}px">'
+        f'<script type="application/json">{content}</script></div>'
     )
 
 
 def _components(track: Track, values: np.ndarray, sd: np.ndarray, label: str) -> go.Figure:
     figure = _figure(label)
     for number, (axis, color) in enumerate(AXES.items()):
-        known = np.isfinite(values[:, number]) & np.isfinite(sd)
-        if known.any():
-            figure.add_trace(_band(track.time_s[known], values[known, number], sd[known], color))
-        figure.add_trace(_line(track.time_s, values[:, number], axis, color))
+        _add_open(figure, track.time_s, values[:, number], sd, axis, color)
     return figure
 
 
@@ -158,21 +209,25 @@ def _band(times: np.ndarray, middle: np.ndarray, sd: np.ndarray, color: str) -> 
     )
 
 
-def _line(times: np.ndarray, values: np.ndarray, name: str, color: str) -> go.Scatter:
+def _line(
+    times: np.ndarray, values: np.ndarray, name: str, color: str, dash: str = "solid"
+) -> go.Scatter:
     return go.Scatter(
         x=times,
         y=values,
-        name=name,
+        name=escape(name),
         mode="lines+markers",
-        line={"color": color},
+        line={"color": color, "dash": dash},
         marker={"size": 4},
     )
 
 
 def _figure(label: str) -> go.Figure:
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": "none"})
     figure.update_layout(
         height=300,
+        hovermode="x unified",
+        hoverlabel={"bgcolor": "rgba(40,44,52,0.92)", "font": {"color": "#ffffff"}},
         margin={"l": 55, "r": 15, "t": 15, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -1,90 +1,88 @@
-"""The room in 3D: sources, image planes with their frames, beams, and the skull at its pose."""
+"""A tracked trial as something to look at: surfaces, poses, frames, beams, what they hit."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import pyvista as pv
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from calibration import Camera, Rig, Rigid
-from drr import Volume
+from detector import read_landmarks
+from exposure import Skin
+from exposure.patch import patch_of
+from registration import Track
 
-SKULL, SKIN, BEAMS = "#f2ead8", "#d9a58c", ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-STATUS_COLORS = {"ok": "#009E73", "doubtful": "#E69F00", "lost": "#D55E00"}
+from .exposures import field_of
+from .frames import Frames
+from .scene_exposure import SceneExposure, point_covariance, read_scene_exposure, sd_covariance
+from .scene_surfaces import HeadSurfaces, surfaces_of
+from .trial import Trial
+
+LENSES = ("lens_left", "lens_right")
 BEHIND_HEAD = 1.5  # where the panel stands, over the head's depth, if no pixel spacing is known
-SURFACE_GRID_MM, FACES = 2.0, 100_000
+FRAMES_KEPT_BYTES = 400 << 20
 
 
-@dataclass(frozen=True)
-class Beam:
-    """One view of one frame: its camera, image and field."""
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that is drawn of a trial; `grey` and `outline` are by frame and view, and remembered."""
 
-    camera: Camera
-    image: Float[np.ndarray, "height width"]
-    field_px: Float[np.ndarray, "corner 2"]
-
-
-def surface_of(inside: np.ndarray, ct_from_voxel: np.ndarray) -> pv.PolyData:
-    """The surface of a part of a CT, smoothed and decimated, in ct, mm."""
-    part = Volume(np.where(inside, np.float32(1000), np.float32(0)), ct_from_voxel)
-    part = part.resampled(SURFACE_GRID_MM)
-    data = np.pad(np.asarray(part.data_hu, dtype=np.float32), 1)
-    grid = pv.ImageData(dimensions=data.shape, origin=(-1.0, -1.0, -1.0))
-    grid.point_data["part"] = data.ravel(order="F")
-    surface = grid.contour([500.0], scalars="part", method="flying_edges")
-    if surface.n_cells == 0:
-        raise ValueError("the CT has no surface to show: its bone mask is empty")
-    surface = surface.smooth_taubin(n_iter=10, pass_band=0.2)
-    if surface.n_cells > FACES:
-        surface = surface.decimate(1 - FACES / surface.n_cells)
-    return surface.transform(part.ct_from_voxel, inplace=False)
+    rig: Rig
+    track: Track
+    surfaces: HeadSurfaces
+    landmarks_ct: dict[str, Float[np.ndarray, "3"]]
+    center_ct: Float[np.ndarray, "3"]
+    exposure: SceneExposure
+    grey: Callable[[int, int], UInt8[np.ndarray, "h w"]]
+    outline: Callable[[int, int], Float[np.ndarray, "corner 2"]]
 
 
-def add_room(plotter: pv.Plotter, beams: list[Beam], center_world: np.ndarray) -> None:
-    """Sources, image planes and beam pyramids."""
-    for number, beam in enumerate(beams):
-        color = BEAMS[number % len(BEAMS)]
-        source = beam.camera.center_world.numpy()
-        depth_mm = panel_depth_mm(beam.camera, center_world)
-        plotter.add_mesh(pv.Sphere(radius=14, center=source.tolist()), color=color)
-        plotter.add_point_labels(
-            [source], [f"source {beam.camera.name}"], text_color="white", shape=None, font_size=16,
-            show_points=False, always_visible=True,
-        )  # fmt: skip
-        plane, texture = image_plane(beam, depth_mm)
-        plotter.add_mesh(plane, texture=texture, lighting=False)
-        outline = on_panel(beam.camera, beam.field_px, depth_mm)
-        plotter.add_mesh(pv.lines_from_points(outline, close=True), color=color, line_width=3)
-        plotter.add_mesh(_pyramid(source, outline), color=color, opacity=0.10, lighting=False)
-        for corner in outline[:: max(1, len(outline) // 4)]:
-            plotter.add_mesh(pv.Line(source, corner), color=color, line_width=1, opacity=0.6)
+def scene_of(trial: Trial, views: tuple[Frames, ...], track: Track, track_file: Path) -> Scene:
+    """The scene of a track, a row a frame, and of the exposure.json beside its file.
+
+    Raises:
+        ValueError: the CT has no bone, the landmarks or the exposure.json are damaged.
+    """
+    surfaces = surfaces_of(trial)
+    landmarks_ct = read_landmarks(trial.landmarks) if trial.landmarks.exists() else {}
+    points = list(landmarks_ct.values()) or list(surfaces.bone.vertices_ct)
+    exposure = read_scene_exposure(track_file, trial.rig.names, len(track))
+    largest = max(camera.width * camera.height for camera in trial.rig)
+
+    @functools.lru_cache(max(4, FRAMES_KEPT_BYTES // largest))
+    def grey(frame: int, view: int) -> np.ndarray:
+        return stretched(views[view][frame])
+
+    @functools.lru_cache(4096)
+    def outline(frame: int, view: int) -> np.ndarray:
+        known = exposure.outline_px.get((frame, view))
+        return field_of(trial, view, views[view][frame]).outline_px if known is None else known
+
+    return Scene(
+        trial.rig,
+        track,
+        surfaces,
+        landmarks_ct,
+        np.asarray(points, dtype=np.float64).mean(0),
+        exposure,
+        grey,
+        outline,
+    )
 
 
-def add_head(plotter: pv.Plotter, skull_ct: pv.PolyData, world_from_ct: Rigid, color: str) -> None:
-    """The skull where the pose puts it."""
-    moved = skull_ct.transform(world_from_ct.matrix().numpy(), inplace=False)
-    plotter.add_mesh(moved, color=color, smooth_shading=True, specular=0.3)
+def stretched(image: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """8-bit grey values over the range that the image uses."""
+    low, high = np.quantile(image[::3, ::3], [0.005, 0.995])
+    return np.clip(255 * (image - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
 
 
-def look_at_room(plotter: pv.Plotter, rig: Rig, center_world: np.ndarray, up: np.ndarray) -> None:
-    """See all of the room obliquely from above, from the side of the sources."""
-    sources = np.stack([camera.center_world.numpy() for camera in rig])
-    toward = sources.mean(0) - center_world
-    toward -= up * (toward @ up)
-    toward /= max(float(np.linalg.norm(toward)), 1e-9)
-    side = np.cross(up, toward)
-    reach = float(np.linalg.norm(sources - center_world, axis=1).max())
-    eye = center_world + reach * (1.3 * toward + 0.9 * side + 1.1 * up)
-    plotter.camera_position = [eye, center_world, up]
-    plotter.renderer.reset_camera()
-    plotter.camera.zoom(1.15)
-
-
-def panel_depth_mm(camera: Camera, center_world: np.ndarray) -> float:
+def panel_depth_mm(camera: Camera, center_world: Float[np.ndarray, "3"]) -> float:
     """Distance of the image plane from the source."""
     if camera.pixel_spacing_mm is not None:
         return float(camera.K[0, 0]) * camera.pixel_spacing_mm
-    return BEHIND_HEAD * float(camera.depth(center_world))
+    return BEHIND_HEAD * max(float(camera.depth(center_world)), 1.0)
 
 
 def on_panel(
@@ -97,19 +95,67 @@ def on_panel(
     return (camera.cam_from_world.inverse() @ points_cam).numpy()
 
 
-def image_plane(beam: Beam, depth_mm: float) -> tuple[pv.PolyData, pv.Texture]:
-    """The image plane with its texture; the texture's first row is the image's last."""
-    right, bottom = beam.camera.width - 0.5, beam.camera.height - 0.5
-    edges = np.array([[-0.5, bottom], [right, bottom], [right, -0.5], [-0.5, -0.5]])
-    plane = pv.PolyData(on_panel(beam.camera, edges, depth_mm), [4, 0, 1, 2, 3])
-    plane.active_texture_coordinates = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    low, high = np.quantile(beam.image, [0.005, 0.995])
-    grey = np.clip(255 * (beam.image - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
-    return plane, pv.numpy_to_texture(np.repeat(grey[..., None], 3, axis=2))
+def image_corners(camera: Camera) -> Float[np.ndarray, "4 2"]:
+    """The outer corners of the image in pixels: top left, top right, bottom right, bottom left."""
+    right, bottom = camera.width - 0.5, camera.height - 0.5
+    return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
 
 
-def _pyramid(source: np.ndarray, outline: np.ndarray) -> pv.PolyData:
-    """The beam's sides, a fan of triangles."""
-    n = len(outline)
-    faces = [[3, 0, 1 + i, 1 + (i + 1) % n] for i in range(n)]
-    return pv.PolyData(np.vstack([source, outline]), np.hstack(faces))
+def shown_pose(scene: Scene, frame: int) -> Rigid:
+    """The pose of a frame; of the nearest known frame, for the camera alone, where it is lost."""
+    known = np.flatnonzero(scene.track.has_pose)
+    return scene.track.world_from_ct[int(known[np.argmin(np.abs(known - frame))])]
+
+
+def pose_covariance(scene: Scene, frame: int) -> Float[np.ndarray, "6 6"]:
+    """Of the twist about the centre: from exposure.json, the track, or its two deviations."""
+    for known in (scene.exposure.covariance[frame], scene.track.covariance[frame]):
+        if np.isfinite(known).all():
+            return known
+    track = scene.track
+    return sd_covariance(float(track.sd_translation_mm[frame]), float(track.sd_rotation_deg[frame]))
+
+
+def landmark_covariances(scene: Scene, frame: int) -> Float[np.ndarray, "n 3 3"]:
+    """Covariance (mm^2, world) of each landmark that follows from the pose's."""
+    points = np.array(list(scene.landmarks_ct.values())).reshape(-1, 3)
+    turn = scene.track.world_from_ct.R[frame].numpy()
+    return point_covariance(pose_covariance(scene, frame), (points - scene.center_ct) @ turn.T)
+
+
+@functools.lru_cache(4)
+def light_skin(surfaces: HeadSurfaces) -> Skin:
+    """The light skin, ready for beams."""
+    skin = surfaces.skin
+    vertices, faces = skin.vertices_ct.astype(np.float64), skin.faces.astype(np.int64)
+    return Skin.from_mesh(vertices, faces, surfaces.skin_on_cut)
+
+
+def faces_hit(scene: Scene, frame: int) -> UInt8[np.ndarray, "face"]:
+    """Which beams meet each face of the light skin first: bit n for view n; none where lost."""
+    skin = light_skin(scene.surfaces)
+    found = np.zeros(len(skin.faces), np.uint8)
+    if not scene.track.has_pose[frame]:
+        return found
+    for view, camera in enumerate(scene.rig):
+        cam_from_ct = camera.cam_from_world @ scene.track.world_from_ct[frame]
+        K = camera.K.numpy()
+        outline = (scene.outline(frame, view) - K[:2, 2]) / np.diag(K)[:2]
+        patch = patch_of(skin, outline, cam_from_ct.matrix().numpy())
+        found[patch.face[patch.share >= 0.5]] |= np.uint8(1 << (view % 8))
+    return found
+
+
+def lens_states(scene: Scene, frame: int) -> dict[str, bool | None]:
+    """Whether each marked lens is in any field of a frame; None where that is not known."""
+    states: dict[str, bool | None] = {}
+    for name in LENSES:
+        if name in scene.landmarks_ct:
+            side = name.removeprefix("lens_")
+            found = [
+                scene.exposure.lens_in_field.get((frame, view), {}).get(side)
+                for view in range(len(scene.rig))
+            ]
+            known = [value for value in found if value is not None]
+            states[name] = any(known) if known else None
+    return states

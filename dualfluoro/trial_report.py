@@ -1,7 +1,6 @@
 """report.html of a trial: what was found, how sure it is, and pictures to judge it by."""
 
 import csv
-import tempfile
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +13,11 @@ from registration import Track, evaluate
 from . import report_plots as plots
 from .frames import Frames
 from .motion_table import read_motion
-from .offscreen import ADVICE, can_draw
-from .picture import cranium_projector, frame_overlays, room_plotter, write_screenshot
-from .report_page import encoded, note, page, picture, row, section, table
+from .report_inputs import cards_section, inputs_section, rig_section
+from .report_page import note, page, row, section, table, verdict
+from .report_pictures import chosen_frames as chosen_frames
+from .report_pictures import pictures_section, room_section
+from .scene import scene_of
 from .subject import Subject
 from .trial import Trial
 
@@ -43,19 +44,23 @@ def write_report(
     """Write report.html into a folder, from the track and the exposure.csv that lies there."""
     exposure = _rows(folder / "exposure.csv")
     truth_file = trial.folder / "truth.csv"
-    sections = [_head(trial, track), _summary(track)]
-    if truth_file.is_file() and track.has_pose.any():
+    known = bool(track.has_pose.any())
+    scene = scene_of(trial, views, track, folder / "track.csv") if known else None
+    sections = [_head(trial, track), _summary(track, exposure)]
+    if truth_file.is_file() and known:
         sections.append(_accuracy(subject, track, Track.read(truth_file)))
-    if track.has_pose.any():
-        sections.append(_motion(subject, track))
+    if scene is not None:
+        sections += [room_section(scene), _motion(subject, track)]
         if (folder / "motion.csv").is_file():
             sections.append(_anatomical_motion(folder / "motion.csv"))
-        sections.append(_pictures(trial, subject, views, track))
+        sections.append(pictures_section(trial, scene, subject, views))
     if exposure:
-        sections.append(_exposure(exposure, subject.skull_from_ct[1]))
+        sections.append(_exposure(exposure, track, subject.skull_from_ct[1]))
+    sections += [rig_section(trial.rig), cards_section(trial), inputs_section(trial, views)]
     sections.append(section("Limits", note(LIMITS)))
     target = folder / "report.html"
-    write_text(target, page(f"dualfluoro: {trial.folder.name}", sections))
+    title = f"dualfluoro: {trial.folder.name}"
+    write_text(target, page(title, [part for part in sections if part], room=known))
     return target
 
 
@@ -66,16 +71,41 @@ def _head(trial: Trial, track: Track) -> str:
     return f'<h1>{name}</h1><p class="note">{line}</p>'
 
 
-def _summary(track: Track) -> str:
+def _summary(track: Track, exposure: list[dict[str, str]]) -> str:
+    """A verdict on the track, on its precision, and on each lens."""
     counts = {s: track.status.count(s) for s in ("ok", "doubtful", "lost")}
     share = counts["ok"] / max(len(track), 1)
     kind = "good" if share >= 0.9 else "fair" if share >= 0.5 else "bad"
     words = {"good": "Tracked", "fair": "Tracked in part", "bad": "Not to be relied on"}[kind]
-    text = ", ".join(f"{count} {status}" for status, count in counts.items())
+    parts = [verdict(kind, words, ", ".join(f"{n} {status}" for status, n in counts.items()) + ".")]
+    sd = track.sd_rotation_deg, track.sd_translation_mm
+    if np.isfinite(sd).any():
+        middle, high = np.nanquantile(sd, [0.5, 0.95], axis=1)
+        kind = "good" if high[0] < 1 and high[1] < 1 else "fair" if max(high) < 2 else "bad"
+        words = {"good": "Precise", "fair": "Less precise", "bad": "Imprecise"}
+        usual = f"{middle[0]:.2f} deg and {middle[1]:.2f} mm (sd, median"
+        most = f"95 % below {high[0]:.2f} deg and {high[1]:.2f} mm)."
+        parts.append(verdict(kind, f"{words[kind]} by its own estimate", f"{usual}; {most}"))
+    parts += _lens_verdicts(exposure)
     flags = sorted({flag for found in track.flags for flag in found})
-    said = note("Flags raised: " + ", ".join(flags)) if flags else ""
-    verdict = f'<p class="verdict {kind}"><b>{words}:</b> {text}.</p>'
-    return section("Summary", verdict, plots.html_of(plots.status_plot(track), "status"), said)
+    if flags:
+        parts.append(note("Flags raised: " + ", ".join(flags)))
+    parts.append(plots.html_of(plots.status_plot(track), "status"))
+    return section("Summary", *parts)
+
+
+def _lens_verdicts(exposure: list[dict[str, str]]) -> list[str]:
+    """How many frames had each lens in a field."""
+    parts = []
+    for side in ("left", "right"):
+        known = [r for r in exposure if r.get(f"lens_{side}_in_field") in ("0", "1")]
+        if not known:
+            continue
+        hit = {r["frame"] for r in known if r[f"lens_{side}_in_field"] == "1"}
+        text = f"in a field in {len(hit)} of {len({r['frame'] for r in known})} frames."
+        word = f"{side.capitalize()} lens {'in the beam' if hit else 'outside'}"
+        parts.append(verdict("bad" if hit else "good", word, text))
+    return parts
 
 
 def _accuracy(subject: Subject, track: Track, truth: Track) -> str:
@@ -90,33 +120,35 @@ def _accuracy(subject: Subject, track: Track, truth: Track) -> str:
     ):
         found = result[key]
         rows.append([label, *(f"{found[s]:.3f}" if found else "" for s in statistics)])
+    figure = plots.with_bad_frames(plots.error_plot(track, truth, points), track)
     return section(
         "Accuracy against the known truth",
         table(["error", *statistics], rows),
         note(
             f"{result['false_ok']} frames were said ok though they are off by over 2 deg or 2 mm."
         ),
-        plots.html_of(plots.error_plot(track, truth, points), "error"),
+        plots.html_of(figure, "error"),
     )
 
 
 def _motion(subject: Subject, track: Track) -> str:
-    position = plots.html_of(plots.position_plot(track, subject.center_ct), "position")
-    rotation = plots.html_of(plots.rotation_plot(track), "rotation")
-    parts = [row(position, rotation)]
-    quality = {"residual": plots.residual_plot, "similarity": plots.similarity_plot}
-    known = {"residual": track.reprojection_px, "similarity": track.similarity}
-    shown = [plots.html_of(quality[n](track), n) for n in quality if np.isfinite(known[n]).any()]
-    if shown:
-        parts.append(row(*shown))
-    parts.append(
-        note(
-            "Position of the landmarks' centroid in the world, from its mean; rotation since the "
-            "first known frame, as a rotation vector in the CT's axes; bands are one standard "
-            "deviation."
-        )
+    figures = {
+        "position": plots.position_plot(track, subject.center_ct),
+        "rotation": plots.rotation_plot(track),
+        "speed": plots.speed_plot(track, subject.center_ct),
+        "deviation": plots.deviation_plot(track),
+    }
+    if np.isfinite(track.reprojection_px).any():
+        figures["residual"] = plots.residual_plot(track)
+    if np.isfinite(track.similarity).any():
+        figures["similarity"] = plots.similarity_plot(track)
+    shown = [plots.html_of(plots.with_bad_frames(f, track), name) for name, f in figures.items()]
+    said = (
+        "Position of the landmarks' centroid in the world, from its mean; rotation since the "
+        "first known frame, as a rotation vector in the CT's axes; bands are one standard "
+        "deviation. Shaded times are doubtful (orange) or lost (vermilion)."
     )
-    return section("Motion of the head", *parts)
+    return section("Motion of the head", row(*shown), note(said))
 
 
 def _anatomical_motion(path: Path) -> str:
@@ -140,46 +172,7 @@ def _anatomical_motion(path: Path) -> str:
     return section("Anatomical motion", *parts)
 
 
-def _pictures(trial: Trial, subject: Subject, views: tuple[Frames, ...], track: Track) -> str:
-    parts, cranium = [], cranium_projector(subject)
-    for what, frame in chosen_frames(track).items():
-        overlays = frame_overlays(trial, cranium, views, track, frame)
-        captions = [
-            f"{what}: frame {frame}, view {view.name}, {track.status[frame]}"
-            for view in trial.views
-        ]
-        shown = [encoded(image) for image in overlays]
-        parts.append(row(*(picture(o, c) for o, c in zip(shown, captions, strict=True))))
-    typical = next(iter(chosen_frames(track).values()))
-    key = note("Orange: the cranium's outline at the pose found. Blue: the field.")
-    if not can_draw():
-        return section("Pictures", key, *parts, note(f"No 3D picture: {ADVICE}."))
-    with tempfile.TemporaryDirectory() as folder:
-        shot = Path(folder) / "room.png"
-        write_screenshot(room_plotter(trial, subject, views, track, typical, window=False), shot)
-        parts.append(picture(shot.read_bytes(), f"the room at frame {typical}"))
-    return section("Pictures", key, *parts)
-
-
-def chosen_frames(track: Track) -> dict[str, int]:
-    """Frames worth a look: a typical one, the worst match, the first doubtful one."""
-    known = np.flatnonzero(track.has_pose)
-    match = (
-        np.nan_to_num(track.similarity[:, known].min(0))
-        if track.view_names
-        else np.zeros(len(known))
-    )
-    order = known[np.argsort(match, kind="stable")]
-    chosen = {"typical": int(order[len(order) // 2])}
-    if len(known) > 1 and np.ptp(match) > 0:
-        chosen["worst match"] = int(order[0])
-    doubtful = [i for i in known if track.status[i] == "doubtful"]
-    if doubtful and doubtful[0] not in chosen.values():
-        chosen["doubtful"] = int(doubtful[0])
-    return chosen
-
-
-def _exposure(rows: list[dict[str, str]], skull_frame: str) -> str:
+def _exposure(rows: list[dict[str, str]], track: Track, skull_frame: str) -> str:
     cells = []
     for name in dict.fromkeys(found["view"] for found in rows):
         for column, label in EXPOSURE_COLUMNS.items():
@@ -187,14 +180,17 @@ def _exposure(rows: list[dict[str, str]], skull_frame: str) -> str:
             if values:
                 low, middle, high = np.quantile(values, [0, 0.5, 1])
                 cells.append([f"{name}: {label}", *(f"{x:.4g}" for x in (low, middle, high))])
+    figures = {
+        column: plots.exposure_plot(rows, column, EXPOSURE_COLUMNS[column])
+        for column in ("ssd_mm", "incidence_deg", "primary_angle_deg", "field_area_entrance_mm2")
+    }
+    margins = plots.margin_plot(rows)
+    if margins is not None:
+        figures["margins"] = margins
+    shown = [plots.html_of(plots.with_bad_frames(f, track), name) for name, f in figures.items()]
     return section(
         "Exposure",
-        row(
-            plots.html_of(plots.exposure_plot(rows, "ssd_mm", "source to skin, mm"), "ssd"),
-            plots.html_of(
-                plots.exposure_plot(rows, "incidence_deg", "incidence, deg"), "incidence"
-            ),
-        ),
+        row(*shown),
         table(["view: quantity", "least", "median", "most"], cells),
         note(f"Frame skull: {skull_frame}. All rows stand in exposure.csv."),
     )

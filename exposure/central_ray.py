@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .beam import Beam, unit
-from .crossings import first_distances_mm
+from .crossings import Crossings, first_distances_mm
 from .skin import Skin
 
 OUTLINE_RAYS = 60
@@ -24,6 +24,7 @@ class CentralRay:
     exit: Float[np.ndarray, "3"] | None
     path_length_mm: float | None
     flags: tuple[str, ...]
+    crossings: Crossings
 
 
 def central_ray(beam_ct: Beam, skin: Skin) -> CentralRay | None:
@@ -44,7 +45,14 @@ def central_ray(beam_ct: Beam, skin: Skin) -> CentralRay | None:
     else:
         flags += ["odd_crossings"]
     return CentralRay(
-        ssd_mm, entry, normal, math.degrees(incidence), leaves, path_length_mm, tuple(flags)
+        ssd_mm,
+        entry,
+        normal,
+        math.degrees(incidence),
+        leaves,
+        path_length_mm,
+        tuple(flags),
+        crossings,
     )
 
 

@@ -1,17 +1,15 @@
 """The columns of one view, group by group; each function returns cells by their names."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
 
 from .angles import primary_angle_deg, roll_deg, secondary_angle_deg
-from .beam import area_on_plane_mm2, solid_angle_sr
+from .beam import area_on_plane_mm2
 from .central_ray import CentralRay
-from .lenses import Lens, lens_exposure, probability_in_field
+from .lenses import Lens, LensExposure, probability_in_field
 from .patch import Patch
-from .skin import Skin
 from .uncertainty import PoseSpread, Tangent, beam_deviations, margin_deviation_mm
 from .view import View
 
@@ -35,7 +33,7 @@ def beam_columns(view: View) -> dict[str, float | None]:
 
 
 def skin_columns(
-    view: View, ray: CentralRay, reference_distance_mm: float | None, kerma_mGy: float | None
+    view: View, ray: CentralRay, reference_distance_mm: float | None
 ) -> dict[str, float | None]:
     """What the central ray meets: the skin it enters, the way through, the field on the skin."""
     k_isq = None if reference_distance_mm is None else (reference_distance_mm / ray.ssd_mm) ** 2
@@ -47,7 +45,6 @@ def skin_columns(
         "incidence_deg": ray.incidence_deg,
         "field_area_entrance_mm2": area_on_plane_mm2(view.beam_ct, ray.entry, view.beam_ct.axis),
         "k_isq": k_isq,
-        "entrance_kerma_mGy": None if k_isq is None or kerma_mGy is None else kerma_mGy * k_isq,
     }
 
 
@@ -68,12 +65,15 @@ def field_columns(
 
 
 def lens_columns(
-    view: View, lenses: Mapping[str, Lens], skin: Skin, spread: PoseSpread | None
+    view: View,
+    lenses: Mapping[str, Lens],
+    lens_exposures: Mapping[str, LensExposure],
+    spread: PoseSpread | None,
 ) -> tuple[dict[str, float | int | None], dict[str, float]]:
     """The columns of the lenses that are known, and the deviations of their margins."""
     cells, deviations = {}, {}
     for side, lens in lenses.items():
-        met = lens_exposure(lens, view.beam_ct, view.cam_from_ct, skin)
+        met = lens_exposures[side]
         cells[f"lens_{side}_in_field"] = met.in_field
         cells[f"lens_{side}_margin_mm"] = met.margin_mm
         cells[f"lens_{side}_distance_mm"] = met.distance_mm
@@ -102,34 +102,6 @@ def deviations_of(
     if ray is not None and isinstance(k_isq := cells.get("k_isq"), float):
         sd["k_isq"] = 2 * k_isq * sd["ssd_mm"] / ray.ssd_mm
     return {name: value for name, value in sd.items() if cells.get(name) is not None}
-
-
-def more_of(
-    view: View, ray: CentralRay | None, patch: Patch, reference_distance_mm: float | None
-) -> dict[str, object]:
-    """Numbers beside the columns, for `exposure.json`."""
-    beam = view.beam_skull
-    right = np.cross(beam.axis, beam.up)
-    right /= np.linalg.norm(right)
-    rows = np.stack([-right, np.cross(right, beam.axis), beam.axis])
-    low, high = beam.outline.min(axis=0), beam.outline.max(axis=0)
-    edges = np.degrees(np.arctan([-low[0], high[0], -low[1], high[1]]))
-    area = None if ray is None else area_on_plane_mm2(view.beam_ct, ray.entry, view.beam_ct.axis)
-    reference = None
-    if reference_distance_mm is not None:
-        reference = beam.source + reference_distance_mm * beam.axis
-    return {
-        "skull_from_cam": view.skull_from_ct @ np.linalg.inv(view.cam_from_ct),
-        "head_origin_in_beam_mm": dict(
-            zip(("right", "up", "along"), rows @ -beam.source, strict=True)
-        ),
-        "solid_angle_sr": solid_angle_sr(beam),
-        "field_half_angles_deg": dict(zip(("left", "right", "up", "down"), edges, strict=True)),
-        "equivalent_square_side_mm": None if area is None else math.sqrt(area),
-        "nearest_skin_mm": patch.nearest_mm,
-        "cut_plane_fraction": patch.cut_fraction,
-        "reference_point_mm": reference,
-    }
 
 
 def _xyz(name: str, unit: str, vector: Float[np.ndarray, "3"]) -> dict[str, float | None]:

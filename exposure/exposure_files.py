@@ -37,8 +37,9 @@ def write_exposure_json(
     frames: Sequence[FrameExposure],
     head: Head,
     provenance: Mapping[str, object],
+    summary: Mapping[str, object] | None = None,
 ) -> None:
-    """Write exposure.json: the columns, their deviations, outlines, covariances, and provenance."""
+    """Write exposure.json: columns, deviations, outlines, covariances, summary, provenance."""
     outlines: dict[bytes, int] = {}
     fields: list[object] = []
     rows = []
@@ -63,12 +64,22 @@ def write_exposure_json(
             "of a left twist (v mm, w rad) in world about the landmarks' centroid, "
             f"{_plain(head.center_ct)} in ct"
         ),
+        "pose_center_ct_mm": _plain(np.asarray(head.center_ct, dtype=np.float64)),
         "skin": {
             "threshold_hu": head.skin.threshold_hu,
             "faces": len(head.skin.faces),
             "sha256": head.skin.sha256,
         },
+        "lenses_ct": {
+            side: {"center_mm": _plain(lens.center_ct), "sd_mm": lens.sd_mm, "model": lens.model}
+            for side, lens in head.lenses.items()
+        },
+        "structures_ct": {
+            name: {"center_mm": _plain(part.center_ct), "volume_mm3": _plain(part.volume_mm3)}
+            for name, part in head.structures.items()
+        },
         "provenance": _plain(provenance),
+        "summary": _plain(summary or {}),
         "fields_px": fields,
         "rows": rows,
     }

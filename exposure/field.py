@@ -15,12 +15,16 @@ CIRCLE_CORNERS = 180
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """An ordered outline (undistorted pixels) that encloses the exposed part of an image."""
+    """An ordered outline (undistorted pixels) that encloses the exposed part of an image.
+
+    `exposed` is False for an image that was recorded with the tube off.
+    """
 
     outline_px: Float[np.ndarray, "corner 2"]
     source: str
+    exposed: bool
 
-    def __init__(self, outline_px: Num[np.ndarray, "corner 2"], source: str):
+    def __init__(self, outline_px: Num[np.ndarray, "corner 2"], source: str, exposed: bool = True):
         """Raises ValueError on an outline that encloses nothing or crosses itself."""
         if source not in SOURCES:
             raise ValueError(f"a field's source is one of {', '.join(SOURCES)}; found {source!r}")
@@ -39,6 +43,7 @@ class Field:
             )
         object.__setattr__(self, "outline_px", outline)
         object.__setattr__(self, "source", source)
+        object.__setattr__(self, "exposed", exposed)
 
     @staticmethod
     def whole_image(camera: Camera) -> "Field":

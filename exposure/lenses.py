@@ -2,49 +2,83 @@
 
 import functools
 from dataclasses import dataclass
-from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 from scipy.stats import qmc
 
 from .beam import Beam
+from .crossings import Crossings
 from .outline import signed_distance
 from .skin import Skin
+from .structures import Structure, ball_points, share_inside
 
 SIDES = ("left", "right")
+RADIUS_MM = 4.5  # equatorial, of an adult's lens
 DRAWS = 1024  # of the pose, for the probability; a power of two, as Sobol's points want
 
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """The centre of one lens in `ct`; `estimated` where it was not marked or segmented."""
+    """One lens in `ct`; `estimated` where it was not marked or segmented.
+
+    It is a sphere, or `points_ct` where it was segmented. `gaze_ct` is the unit direction of the
+    eye's optical axis, None where nothing but the skull's front is known of it.
+    """
 
     center_ct: Float[np.ndarray, "3"]
     sd_mm: float = 0.0
     estimated: bool = False
+    radius_mm: float = RADIUS_MM
+    points_ct: Float[np.ndarray, "point 3"] | None = None
+    gaze_ct: Float[np.ndarray, "3"] | None = None
+
+    @property
+    def model(self) -> str:
+        """What stands for the lens, in words for the output."""
+        if self.points_ct is not None:
+            return "segmented volume"
+        how = "estimated from the orbit" if self.estimated else "marked"
+        return f"sphere of radius {self.radius_mm:g} mm, {how}"
+
+    @staticmethod
+    def segmented(structure: Structure) -> "Lens":
+        """The lens that a label map marks."""
+        return Lens(structure.center_ct, points_ct=structure.points_ct)
 
 
 @dataclass(frozen=True)
 class LensExposure:
-    """How one beam meets one lens; depth is None where the ray meets no skin before the lens."""
+    """How one beam meets one lens; depth is None where the ray meets no skin before the lens.
+
+    `crossings` are those of the ray through the lens's centre, `toward_ct` its unit direction.
+    """
 
     in_field: int
     margin_mm: float
     distance_mm: float
     depth_mm: float | None
+    crossings: Crossings
+    toward_ct: Float[np.ndarray, "3"]
 
 
 def lenses_of(landmarks_ct: dict[str, np.ndarray] | None) -> dict[str, Lens]:
-    """The lenses that the landmarks name: `lens_left` and `lens_right`."""
-    named = {side: (landmarks_ct or {}).get(f"lens_{side}") for side in SIDES}
-    return {
-        side: Lens(np.asarray(center, dtype=np.float64))
-        for side, center in named.items()
-        if center is not None
-    }
+    """The lenses that the landmarks name: `lens_left` and `lens_right`.
+
+    The optical axis runs from `eye_left` or `eye_right`, the eyeball's centre, where it is named.
+    """
+    named = landmarks_ct or {}
+    found = {}
+    for side in SIDES:
+        if (center := named.get(f"lens_{side}")) is None:
+            continue
+        center = np.asarray(center, dtype=np.float64)
+        gaze = None
+        if (eye := named.get(f"eye_{side}")) is not None and (way := center - eye).any():
+            gaze = way / np.linalg.norm(way)
+        found[side] = Lens(center, gaze_ct=gaze)
+    return found
 
 
 def lens_exposure(
@@ -59,7 +93,15 @@ def lens_exposure(
     depth_mm = None
     if crossings.paired and len(crossings.face) and crossings.distance_mm[0] < distance_mm:
         depth_mm = crossings.length_inside_mm(distance_mm)
-    return LensExposure(int(margin_mm > 0), margin_mm, distance_mm, depth_mm)
+    in_field = int(margin_mm > 0)
+    return LensExposure(in_field, margin_mm, distance_mm, depth_mm, crossings, toward_ct)
+
+
+def lens_points_ct(lens: Lens) -> Float[np.ndarray, "point 3"]:
+    """Points that fill the lens evenly."""
+    if lens.points_ct is not None:
+        return lens.points_ct
+    return lens.center_ct + ball_points(lens.radius_mm)
 
 
 def margin_at_mm(
@@ -83,24 +125,10 @@ def probability_in_field(
     margin_mm = margin_at_mm(outline, point_cam)
     if abs(margin_mm) > 2 * np.linalg.norm(errors, axis=1).max():  # no draw comes to the edge
         return float(margin_mm > 0)
-    return _share_inside(outline, point_cam + errors)
+    return share_inside(outline, point_cam + errors)
 
 
 @functools.cache
 def _normal_draws() -> np.ndarray:
     """Points spread like a normal distribution in three dimensions, the same in every run."""
     return ndtri(qmc.Sobol(3, rng=0).random(DRAWS))
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # the type checker's wrapper cannot be compiled
-def _share_inside(outline, points):
-    """Share of points (cam) whose projection lies inside the outline."""
-    inside = 0
-    for point in points:
-        if (
-            point[2] > 0.0
-            and signed_distance(outline, point[0] / point[2], point[1] / point[2]) > 0
-        ):
-            inside += 1
-    return inside / len(points)

@@ -1,6 +1,6 @@
 """What each face of the skin received over a trial: frames, relative and absolute kerma."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +47,11 @@ class SkinMap:
             centroids_skull=(head.skull_from_ct @ centroids_ct).numpy(),
         )
 
-    def add(
-        self,
-        views: Sequence[ViewExposure],
-        reference_distance_mm: float | None,
-        kerma_mGy: Mapping[str, float],
-    ) -> None:
-        """Count one frame; views that carry no patch (a lost frame) add nothing."""
+    def add(self, views: Sequence[ViewExposure], reference_distance_mm: float | None) -> None:
+        """Count one frame; views that carry no patch (a lost frame), or no beam, add nothing."""
         hits = np.zeros(len(self.k_isq_sum), np.int32)
         for row, view in enumerate(views):
-            if view.patch is None:
+            if view.patch is None or "tube_off" in view.flags:
                 continue
             face = view.patch.face[view.patch.share >= IN_PATCH]
             self.frames_hit[row, face] += 1
@@ -67,7 +62,9 @@ class SkinMap:
             squared = ((self.centroids_skull[face] - source) ** 2).sum(axis=1)
             k_isq = reference_distance_mm**2 / squared
             self.k_isq_sum[face] += k_isq
-            self.kerma_sum_mGy[face] += kerma_mGy.get(view.view, 0.0) * k_isq
+            dose = view.more.get("dose", {})
+            if (kerma := dose.get("reference_kerma_mGy")) is not None:
+                self.kerma_sum_mGy[face] += kerma * dose["support_transmission"] * k_isq
         self.frames_overlapping[hits > 1] += 1
 
     def mesh(self) -> pv.PolyData:

@@ -7,6 +7,7 @@ from jaxtyping import Num
 from calibration import Rigid
 
 FRANKFORT = ("porion_left", "porion_right", "orbitale_left")
+FRANKFORT_FRAME = f"Frankfort plane: {', '.join(FRANKFORT)}"
 LEAST_MM = 5.0  # landmarks closer than this do not fix an axis
 
 
@@ -24,9 +25,7 @@ def skull_from_ct(
         how = f"axes of the CT, origin at the centroid of the bone ({reason})"
         return Rigid(torch.eye(3, dtype=torch.float64), torch.from_numpy(-center)), how
     left, right, orbit = (np.asarray(landmarks_ct[name], dtype=np.float64) for name in FRANKFORT)
-    return _frankfort(
-        left, right, orbit
-    ), "Frankfort plane: porion_left, porion_right, orbitale_left"
+    return _frankfort(left, right, orbit), FRANKFORT_FRAME
 
 
 def _frankfort(left: np.ndarray, right: np.ndarray, orbit: np.ndarray) -> Rigid:

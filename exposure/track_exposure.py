@@ -16,6 +16,7 @@ from .expose import expose
 from .field import Field
 from .head import Head
 from .skin_map import SkinMap
+from .tube_output import TubeOutput
 from .uncertainty import covariance_of_sd
 from .view_exposure import ViewExposure
 
@@ -40,7 +41,7 @@ def expose_track(
     head: Head,
     fields: Sequence[Sequence[Field | None]] | None = None,
     reference_distance_mm: float | None = None,
-    kerma_mGy: Sequence[Mapping[str, float]] | None = None,
+    outputs: Sequence[Mapping[str, TubeOutput]] | None = None,
     time_offsets_s: Sequence[float] = (),
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[FrameExposure], SkinMap]:
@@ -48,17 +49,17 @@ def expose_track(
 
     Args:
         fields: one sequence a frame, one field a view.
-        kerma_mGy: one mapping a frame, by view, at the reference distance.
+        outputs: of the tube, one mapping a frame, by view.
         time_offsets_s: how much later than the pose each view is exposed; the head moves on as
             the track does. Where that is unknown, the flag is `motion_unknown`.
         progress: called with the number of frames done.
     """
-    for what, given in (("fields", fields), ("kerma_mGy", kerma_mGy)):
+    for what, given in (("fields", fields), ("outputs", outputs)):
         if given is not None and len(given) != len(track):
             raise ValueError(f"{what} are for {len(given)} frames, the track has {len(track)}")
 
     fields = [[None] * len(rig)] * len(track) if fields is None else fields
-    kerma_mGy = [{}] * len(track) if kerma_mGy is None else kerma_mGy
+    outputs = [{}] * len(track) if outputs is None else outputs
 
     moving = any(time_offsets_s)
     velocity = velocities(track, head.center_ct) if moving else np.full((len(track), 6), np.nan)
@@ -73,16 +74,7 @@ def expose_track(
             centre_world = (world_from_ct @ head.center_ct).numpy()
             seen_by = rig_in_motion(rig, time_offsets_s, velocity[i], centre_world)
         views = expose(
-            world_from_ct,
-            seen_by,
-            head.skin,
-            head.skull_from_ct,
-            fields[i],
-            head.lenses,
-            reference_distance_mm,
-            covariance,
-            head.center_ct,
-            kerma_mGy[i],
+            world_from_ct, seen_by, head, fields[i], reference_distance_mm, covariance, outputs[i]
         )
         if moving and not known:
             views = tuple(replace(v, flags=(*v.flags, "motion_unknown")) for v in views)
@@ -93,7 +85,7 @@ def expose_track(
     with ThreadPoolExecutor(WORKERS) as pool:
         for first in range(0, len(track), AHEAD):
             for found in pool.map(exposed, range(first, min(first + AHEAD, len(track)))):
-                skin_map.add(found.views, reference_distance_mm, kerma_mGy[len(frames)])
+                skin_map.add(found.views, reference_distance_mm)
                 frames.append(replace(found, views=_without_patches(found.views)))
                 if progress is not None:
                     progress(len(frames))

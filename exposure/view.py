@@ -23,6 +23,11 @@ class View:
     skull_from_ct: Float[np.ndarray, "4 4"]
 
     @property
+    def skull_from_cam(self) -> Float[np.ndarray, "4 4"]:
+        """The camera's place in the frame of the numbers that are given out."""
+        return self.skull_from_ct @ np.linalg.inv(self.cam_from_ct)
+
+    @property
     def beam_skull(self) -> Beam:
         """The beam in the frame of the numbers that are given out."""
         return self.beam_ct.moved(self.skull_from_ct)

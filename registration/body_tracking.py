@@ -84,7 +84,7 @@ def _velocities(skull: Track, centre_ct: np.ndarray) -> Float[np.ndarray, "frame
 
 
 def _jumps(found: list[RefinedPose | None], skull: Track, centre_ct, config) -> list[bool]:
-    """Which frames leave the middle of their neighbours, as seen from the skull."""
+    """Which frames leave the straight way between their neighbours, as seen from the skull."""
     jumps = [False] * len(found)
     for k in range(1, len(found) - 1):
         ends = [found[n] for n in (k - 1, k, k + 1)]
@@ -95,8 +95,11 @@ def _jumps(found: list[RefinedPose | None], skull: Track, centre_ct, config) -> 
             for n, end in zip((k - 1, k, k + 1), ends, strict=True)
             if end is not None
         )
-        half = moved_rigid(before, twist_between(before, after, centre_ct) / 2, centre_ct)
-        mm, deg = distance_between(half, here, centre_ct)
+        gaps_s = np.diff(skull.time_s[k - 1 : k + 2])
+        if not (gaps_s > 0).all():
+            continue
+        way = twist_between(before, after, centre_ct) * gaps_s[0] / gaps_s.sum()
+        mm, deg = distance_between(moved_rigid(before, way, centre_ct), here, centre_ct)
         jumps[k] = mm > config.agree_mm or deg > config.agree_deg
     return jumps
 

@@ -25,7 +25,7 @@ def write_c3d(
 
     Raises:
         ValueError: the library c3d is not installed; more frames or markers than a C3D file holds,
-            or none; a name twice.
+            or none; a name twice; no point in any frame.
     """
     try:
         import c3d
@@ -43,6 +43,8 @@ def write_c3d(
     if len(set(markers)) != number:
         raise ValueError("the markers of a C3D file must have names of their own")
     known = np.isfinite(points_mm).all(-1, keepdims=True)
+    if not known.any():
+        raise ValueError("no marker has a place in any frame: there is nothing to write in a C3D")
     rows = np.zeros((count, number, 5), np.float32)  # x, y, z, residual, cameras
     rows[..., :3] = np.where(known, points_mm, 0.0)
     rows[..., 3:4] = np.where(known, 0.0, MISSING)

@@ -144,7 +144,7 @@ def compare(
     moving = local_contrast(image.numpy(), view.around)
     floor = view.floor * moving.typical_deviation() / view.deviation
     normalised = moving.normalised(max(floor, 1e-6))
-    by_cam = np.stack([moving.derivative(c, max(floor, 1e-6)) for c in change.numpy()])
+    by_cam = moving.derivatives(change.numpy(), max(floor, 1e-6))
     adjoint = _cam_twist(camera, R @ model.centre_ct + t).astype(np.float32)
     jacobian = adjoint.T @ by_cam.reshape(6, -1)
     off = view.normalised - normalised

@@ -48,15 +48,20 @@ class LocalContrast:
         """The image with local mean 0 and local deviation 1; contrast below `floor` fades."""
         return (self.image - self.mean) / np.sqrt(self.variance + np.float32(floor**2))
 
-    def derivative(
-        self, change: Float[np.ndarray, "h w"], floor: float
-    ) -> Float[np.ndarray, "h w"]:
-        """How `normalised` changes where the image changes by `change`."""
-        mean = self.around.mean(change)
-        covariance = self.around.mean(self.image * change) - self.mean * mean
+    def derivatives(
+        self, changes: Float[np.ndarray, "k h w"], floor: float
+    ) -> Float[np.ndarray, "k h w"]:
+        """How `normalised` changes where the image changes by each of `changes`."""
         square = self.variance + np.float32(floor**2)
-        off = (self.image - self.mean) * covariance / square
-        return (change - mean - off) / np.sqrt(square)
+        away, steep = (self.image - self.mean) / square, 1 / np.sqrt(square)
+        inside = self.image * self.around.mask
+        result = np.empty_like(changes)
+        for change, found in zip(changes, result, strict=True):
+            mean = self.around.mean(change)
+            covariance = _box(inside * change, self.around.radius_px) * self.around.share
+            covariance -= self.mean * mean
+            found[:] = (change - mean - away * covariance) * steep
+        return result
 
     def typical_deviation(self) -> float:
         """The median deviation inside the mask."""

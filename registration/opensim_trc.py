@@ -32,13 +32,16 @@ def trc_text(
     """The file of the markers, which are empty where a point is NaN; y should be up.
 
     Raises:
-        ValueError: no marker, one named twice, or a name that holds a tab or is empty.
+        ValueError: no marker, one named twice, a name that holds a tab or is empty, or no point
+            in any frame.
     """
     if not markers or len(set(markers)) != len(markers):
         raise ValueError("a .trc needs markers with names of their own")
     for name in markers:
         if name != name.strip() or not re.fullmatch(r"[^\t\r\n]+", name):
             raise ValueError(f"a marker's name must hold no tab and no blank ends, found {name!r}")
+    if not np.isfinite(points_mm).all(-1).any():
+        raise ValueError("no marker has a place in any frame: there is nothing to write in a .trc")
     count, number = points_mm.shape[:2]
     rate = f"{rate_hz:.10g}"
     values = [rate, rate, str(count), str(number), "mm", rate, "1", str(count)]

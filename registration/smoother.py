@@ -10,6 +10,7 @@ own 6x6 covariance; no Euler angles, and no rotation vector longer than the step
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from calibration import Rigid
@@ -71,21 +72,19 @@ def smoothed(track: Track, centre_ct: Float[np.ndarray, "3"]) -> Motion:
         raise ValueError("smoothing needs the covariance of every pose; this track has none")
     information = np.linalg.inv(covariance)
     roughness = _roughness(measured, covariance, time_s, centre_ct)
-    prior = [_prior_information(dt, roughness) for dt in np.diff(time_s)]
-    poses = [measured[k] for k in range(len(row))]
+    prior = np.stack([_prior_information(dt, roughness) for dt in np.diff(time_s)])
+    poses = measured
     velocity = _first_velocities(measured, time_s, centre_ct)
     for _ in range(ITERATIONS):
         diagonal, above, right = _normal_equations(
             poses, velocity, measured, information, prior, time_s, centre_ct
         )
         step, blocks = solved(diagonal, above, right)
-        poses = [moved_rigid(p, s[:6], centre_ct) for p, s in zip(poses, step, strict=True)]
+        poses = _all_moved(poses, step[:, :6], centre_ct)
         velocity = velocity + step[:, 6:]
         if np.abs(step[:, :6] * [1, 1, 1, 80, 80, 80]).max() < 1e-5:
             break
-    R = np.stack([pose.R.numpy() for pose in poses])
-    t = np.stack([pose.t.numpy() for pose in poses])
-    return Motion(row, time_s, Rigid(R, t), velocity, blocks, centre_ct, roughness)
+    return Motion(row, time_s, poses, velocity, blocks, centre_ct, roughness)
 
 
 def smoothed_track(track: Track, centre_ct: Float[np.ndarray, "3"]) -> Track:
@@ -105,32 +104,39 @@ def smoothed_track(track: Track, centre_ct: Float[np.ndarray, "3"]) -> Track:
     )
 
 
-def _normal_equations(poses, velocity, measured, information, prior, time_s, centre_ct):
+def _all_moved(
+    poses: Rigid, twists: Float[np.ndarray, "known 6"], centre_ct: Float[np.ndarray, "3"]
+) -> Rigid:
+    """Each pose after its own left twist, as `moved_rigid` moves one."""
+    turn = Rigid.exp(np.concatenate([np.zeros_like(twists[:, :3]), twists[:, 3:]], axis=1)).R
+    centre = poses @ centre_ct
+    t = centre + torch.from_numpy(twists[:, :3].copy())
+    return Rigid(turn @ poses.R, t + torch.einsum("kij,kj->ki", turn, poses.t - centre))
+
+
+def _normal_equations(poses: Rigid, velocity, measured: Rigid, information, prior, time_s, centre):
     """Blocks (12, 12) of the normal matrix on and above the diagonal, and the right side.
 
     Of each pose's twist and its velocity. The step between frames is small, so that the
     derivative of its rotation vector by either end is taken as the identity.
     """
-    n = len(poses)
-    diagonal, above = np.zeros((n, 12, 12)), np.zeros((n - 1, 12, 12))
-    right = np.zeros((n, 12))
-    for k, pose in enumerate(poses):
-        off = twist_between(pose, measured[k], centre_ct)
-        weight = 1 / (1 + (off @ information[k] @ off) / (6 * CAUCHY**2))
-        diagonal[k, :6, :6] += weight * information[k]
-        right[k, :6] += weight * information[k] @ off
-    eye, zero = np.eye(6), np.zeros((6, 6))
-    for k in range(n - 1):
-        dt = time_s[k + 1] - time_s[k]
-        step = twist_between(poses[k], poses[k + 1], centre_ct)
-        error = np.concatenate([step - dt * velocity[k], velocity[k + 1] - velocity[k]])
-        by_first = np.block([[-eye, -dt * eye], [zero, -eye]])
-        weighted = by_first.T @ prior[k]
-        diagonal[k] += weighted @ by_first
-        above[k] += weighted  # the derivative by the second is the identity
-        diagonal[k + 1] += prior[k]
-        right[k] -= weighted @ error
-        right[k + 1] -= prior[k] @ error
+    n = len(velocity)
+    diagonal, right = np.zeros((n, 12, 12)), np.zeros((n, 12))
+    off = twist_between(poses, measured, centre)
+    squared = np.einsum("ki,kij,kj->k", off, information, off)
+    weighted = information / (1 + squared / (6 * CAUCHY**2))[:, None, None]
+    diagonal[:, :6, :6] = weighted
+    right[:, :6] = np.einsum("kij,kj->ki", weighted, off)
+    dt = np.diff(time_s)[:, None]
+    step = twist_between(poses[:-1], poses[1:], centre)
+    error = np.concatenate([step - dt * velocity[:-1], np.diff(velocity, axis=0)], axis=1)
+    by_first = np.tile(-np.eye(12), (n - 1, 1, 1))  # the derivative by the second is the identity
+    by_first[:, range(6), range(6, 12)] = -dt
+    above = by_first.mT @ prior
+    diagonal[:-1] += above @ by_first
+    diagonal[1:] += prior
+    right[:-1] -= np.einsum("kij,kj->ki", above, error)
+    right[1:] -= np.einsum("kij,kj->ki", prior, error)
     return diagonal, above, right
 
 

@@ -16,6 +16,9 @@ DEVIATIONS = ("sd_rotation_deg", "sd_translation_mm")
 LARGEST_FRAME = 999_999
 """Lost frames that a file leaves out are filled in: a slip of a digit would fill the memory."""
 
+FARTHEST_MM = 1e6
+"""No head is a kilometre from the world's origin: a unit, or a decimal point, is wrong."""
+
 
 def columns_of(view_names: tuple[str, ...]) -> tuple[str, ...]:
     """The header of the track.csv of these views."""
@@ -46,7 +49,8 @@ def read_track(path: str | Path) -> Track:
     Raises:
         FileNotFoundError: no such file.
         ValueError: with file and line: a missing column, a cell that is no number, an unknown
-            status, a quaternion more than 1e-3 off unit norm, a frame given twice.
+            status, a position beyond 1e6 mm, a quaternion more than 1e-3 off unit norm, a frame
+            given twice.
     """
     path = Path(path)
     if not path.is_file():
@@ -94,6 +98,11 @@ def _checked_row(row: dict, where: str) -> dict:
     elif np.isnan(pose).any():
         empty = POSE[int(np.argmax(np.isnan(pose)))]
         raise ValueError(f"{where}: {empty} is empty though the status is {status!r}, not 'lost'")
+    if (far := np.flatnonzero(np.abs(pose[:3]) > FARTHEST_MM)).size:
+        raise ValueError(
+            f"{where}: {POSE[far[0]]} is {pose[far[0]]:g}, must be within {FARTHEST_MM:g} mm; "
+            "is it in another unit?"
+        )
     norm = float(np.linalg.norm(pose[3:]))
     if abs(norm - 1) > 1e-3:
         raise ValueError(f"{where}: quaternion of norm {norm:.6g}; must be 1 within 0.001")

@@ -1,4 +1,4 @@
-"""A head through time: predict, refine, verify; forward, then backward over what failed."""
+"""A head through time: predict, refine, verify; from the first start, then over what failed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,8 +14,8 @@ from .track import Track, at_frames
 from .twist import distance_between, moved_rigid, twist_between
 from .view_times import moment_of, rig_in_motion
 
-REACH_FRAMES = 3
-"""A good frame predicts others as far as this."""
+REACH_FRAMES, REACH_S = 3, 0.1
+"""A good frame predicts others as far as the farther of these."""
 MOTION_PASSES = 3
 """Passes over all frames in which views of different times are brought to one motion."""
 
@@ -33,7 +33,8 @@ def track_frames(
     """The track of a head over all moments; every frame has a row, lost ones too.
 
     `moments` may load each moment when asked for it: only one is held at a time. Those that
-    failed are asked for again in the backward pass.
+    failed are asked for again, from their other side. Without landmarks, frames before the first
+    start are followed backward from it.
 
     Args:
         start: poses to try first, as `--init` gives them; the detector is not needed then.
@@ -62,23 +63,29 @@ def track_frames(
         moved = rig_in_motion(rig, time_offsets_s, velocity, centre)
         return locate(moved, moment_of(moments[k], moved), subject, predictions, config)
 
-    for k in range(len(moments)):
-        velocity = None if still else _velocity(found, k, time_s, subject)
-        found[k] = located(k, _predictions(found, given, k, -1, subject), velocity)
+    count, nothing = len(moments), [None] * len(moments)
+    starts = [k for k, pose in enumerate(given) if pose is not None]
+    first = starts[0] if starts and subject.points_ct is None else 0
+    for done, k in enumerate([*range(first, count), *reversed(range(first))], 1):
+        forward = k >= first
+        velocity = _velocity(found, k, time_s, subject) if forward and not still else None
+        side = -1 if forward else 1
+        found[k] = located(k, _predictions(found, given, k, side, time_s, subject), velocity)
         if progress is not None:
-            progress(k + 1, len(moments))
-    for k in reversed(range(len(moments) - 1)):
+            progress(done, count)
+    for k in [*reversed(range(first, count - 1)), *range(1, first)]:
         before = found[k]
         if before is None or before.status == "ok":
             continue
-        predictions = _predictions(found, [None] * len(moments), k, 1, subject)
+        side = 1 if k >= first else -1
+        predictions = _predictions(found, nothing, k, side, time_s, subject)
         if predictions and subject.model is not None:
             again = located(k, predictions, None)
             found[k] = max(before, again, key=lambda pose: pose.trust)
     poses = [pose for pose in found if pose is not None]
     if not still:
         poses = _with_one_motion(rig, poses, time_s, subject, located, config)
-    return _assembled(rig, _checked_in_time(poses, subject, config), time_s)
+    return _assembled(rig, _checked_in_time(poses, time_s, subject, config), time_s)
 
 
 def _with_one_motion(rig, poses, time_s, subject, located, config) -> list[FramePose]:
@@ -97,16 +104,25 @@ def _with_one_motion(rig, poses, time_s, subject, located, config) -> list[Frame
     return poses
 
 
+def _near(found, k: int, side: int, time_s: np.ndarray, good: tuple[str, ...]) -> list[int]:
+    """The two nearest good frames on one side of k, as far as they predict."""
+    near: list[int] = []
+    n = k + side
+    while 0 <= n < len(found) and len(near) < 2:
+        if abs(n - k) > REACH_FRAMES and not abs(time_s[n] - time_s[k]) <= REACH_S:
+            break
+        if found[n] is not None and found[n].status in good:
+            near.append(n)
+        n += side
+    return near
+
+
 def _velocity(found, k: int, time_s: np.ndarray, subject: Subject) -> np.ndarray | None:
     """The head's velocity by the last two good frames, where they are near."""
-    good = [
-        n
-        for n in range(k - 1, max(k - 1 - REACH_FRAMES, -1), -1)
-        if found[n] is not None and found[n].status != "lost"
-    ]
+    good = _near(found, k, -1, time_s, ("ok", "doubtful"))
     if len(good) < 2 or not time_s[good[0]] > time_s[good[1]]:
         return None
-    near, far = (found[n].world_from_ct for n in good[:2])
+    near, far = (found[n].world_from_ct for n in good)
     return twist_between(far, near, subject.centre_ct) / (time_s[good[0]] - time_s[good[1]])
 
 
@@ -117,20 +133,22 @@ def _given_poses(start: Track | None, frames: int) -> list[Rigid | None]:
     return [start.world_from_ct[k] if has else None for k, has in enumerate(start.has_pose)]
 
 
-def _predictions(found, given, k: int, side: int, subject: Subject) -> tuple[Rigid, ...]:
-    """Where the head should be: by the given start, and by the good frames on one side of k."""
+def _predictions(
+    found, given, k: int, side: int, time_s: np.ndarray, subject: Subject
+) -> tuple[Rigid, ...]:
+    """Where the head should be: by the given start, and by the good frames on one side of k.
+
+    Two of them foretell as much motion as lies between them, or less where k is nearer in time.
+    """
     poses = [given[k]] if given[k] is not None else []
-    good = [
-        n
-        for n in (k + side * step for step in range(1, REACH_FRAMES + 1))
-        if 0 <= n < len(found) and found[n] is not None and found[n].status == "ok"
-    ]
+    good = _near(found, k, side, time_s, ("ok",))
     if good:
         near = found[good[0]].world_from_ct
         if len(good) > 1:
             far = found[good[1]].world_from_ct
             step = twist_between(far, near, subject.centre_ct)
-            share = abs(k - good[0]) / abs(good[0] - good[1])
+            ahead, between = (abs(time_s[n] - time_s[good[0]]) for n in (k, good[1]))
+            share = ahead / between if between > 0 else 1.0
             poses.append(moved_rigid(near, step * min(share, 1.0), subject.centre_ct))
         else:
             poses.append(near)
@@ -138,13 +156,13 @@ def _predictions(found, given, k: int, side: int, subject: Subject) -> tuple[Rig
 
 
 def _checked_in_time(
-    poses: list[FramePose], subject: Subject, config: TrackingConfig
+    poses: list[FramePose], time_s: np.ndarray, subject: Subject, config: TrackingConfig
 ) -> list[FramePose]:
     """The poses with the flags that only the whole track can raise: similarity_drop and jump."""
     similar = np.stack([pose.similarity for pose in poses])
     known = np.array([pose.status == "ok" for pose in poses])
     usual = np.median(similar[known], axis=0) if known.any() else np.full(similar.shape[1], np.nan)
-    jumps = _jumps(poses, subject.centre_ct, config)
+    jumps = _jumps(poses, time_s, subject.centre_ct, config)
     checked = []
     for pose, jump in zip(poses, jumps, strict=True):
         flags = list(pose.flags)
@@ -156,18 +174,30 @@ def _checked_in_time(
     return checked
 
 
-def _jumps(poses: list[FramePose], centre_ct: np.ndarray, config: TrackingConfig) -> list[bool]:
-    """Which frames leave the middle of their neighbours further than the track usually does."""
-    away = np.full((len(poses), 2), np.nan)
+def _jumps(
+    poses: list[FramePose], time_s: np.ndarray, centre_ct: np.ndarray, config: TrackingConfig
+) -> list[bool]:
+    """Which frames leave their neighbours' straight motion further than the track usually does.
+
+    A steady acceleration a leaves it by a h1 h2 / 2, h the times to the neighbours: where frames
+    are missing, the distance counts as that of the track's usual times.
+    """
+    away, product = np.full((len(poses), 2), np.nan), np.full(len(poses), np.nan)
     for k in range(1, len(poses) - 1):
         before, here, after = (poses[n].world_from_ct for n in (k - 1, k, k + 1))
         if before is None or here is None or after is None:
             continue
-        half = twist_between(before, after, centre_ct) / 2
-        away[k] = distance_between(moved_rigid(before, half, centre_ct), here, centre_ct)
-    known = np.isfinite(away[:, 0])
-    usual = np.median(away[known], axis=0) if known.any() else np.zeros(2)
-    limit = np.maximum([config.agree_mm, config.agree_deg], 6 * usual)
+        gaps_s = np.diff(time_s[k - 1 : k + 2])
+        if not (gaps_s > 0).all():
+            continue
+        way = twist_between(before, after, centre_ct) * gaps_s[0] / gaps_s.sum()
+        away[k] = distance_between(moved_rigid(before, way, centre_ct), here, centre_ct)
+        product[k] = gaps_s.prod()
+    known = np.isfinite(product)
+    if not known.any():
+        return [False] * len(poses)
+    away *= np.minimum(np.median(product[known]) / product, 1.0)[:, None]
+    limit = np.maximum([config.agree_mm, config.agree_deg], 6 * np.median(away[known], axis=0))
     return [bool((row > limit).any()) for row in away]
 
 

@@ -78,7 +78,7 @@ def convert(
             f"{' or '.join(name for name, its in KIND_OF.items() if its == kind)}"
         )
     job = Job(tuple(sources), read, target, write, facts)
-    with _notes_said(common):
+    with _notes_said(common), _named(job):
         not_stored = _run(kind, job)
     lost = f"; it does not store {not_stored}" if not_stored else ""
     common.say(f"wrote {target} ({write}) from {read}{lost}")
@@ -93,6 +93,20 @@ def _notes_said(common: Common) -> Iterator[None]:
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):
         common.say(f"note: {text}")
+
+
+@contextmanager
+def _named(job: Job) -> Iterator[None]:
+    """Errors that name neither a file nor an option are said of the first file that is read."""
+    facts = job.facts
+    files = [*job.sources, job.target, *facts.landmarks, facts.rig, facts.ct, facts.local_from_ct]
+    try:
+        yield
+    except ValueError as error:
+        said = str(error)
+        if "--" in said or any(str(path) in said for path in files if path is not None):
+            raise
+        raise ValueError(f"{job.sources[0]}: {said}") from None
 
 
 def _run(kind: str, job: Job) -> str:

@@ -61,7 +61,11 @@ def _errors_of_pair(track: Path, truth: Path, landmarks: Path | None, ct: Path |
     from registration import evaluate as errors_of
 
     found, true = Track.read(track), Track.read(truth)
-    return errors_of(found, true, _points_ct(landmarks, ct))
+    points = _points_ct(landmarks, ct)
+    try:
+        return errors_of(found, true, points)
+    except ValueError as error:
+        raise ValueError(f"{track} against {truth}: {error}") from None
 
 
 def _errors_of_trials(folders: list[Path], landmarks: Path | None, ct: Path | None) -> dict:

@@ -97,8 +97,8 @@ def track(
     moving = {n: TrackedFrame(t, b.center_ct, b.frame_from_ct) for n, (b, t) in bodies.items()}
     write_motion(folder / "motion.csv", head_motion, moving)
     fields = [moments.fields_of(frame) for frame in range(len(found))]
-    frames, _, head = expose_trial(loaded, subject, found, fields, center_ct, common)
-    write_exposures(folder, loaded, frames, head, folder / "track.csv")
+    frames, skin_map, head = expose_trial(loaded, subject, found, fields, center_ct, common)
+    write_exposures(folder, loaded, frames, head, folder / "track.csv", skin_map)
     write_report(loaded, subject, views, found, folder)
     counts = _counted(found)
     if not found.has_pose.any():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration import Camera, Rig, Rigid
-from calibration.refined_rig import refined_rig
+from calibration.refined_rig import _error_slopes, _errors, _moved, refined_rig
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,25 @@ def test_points_that_jump_take_no_part_and_unseen_ones_neither(true_rig):
     result = refined_rig(nudged(true_rig), pixels)
     assert not result.used[:8].any() and not result.used[20]
     assert result.used.sum() > 130 and result.rms_after_px < 0.2
+
+
+def test_the_slopes_are_those_of_the_errors(true_rig):
+    place = true_rig["B"].cam_from_world
+    third = replace(true_rig["B"], cam_from_world=Rigid(place.R, place.t + 50.0), name="C")
+    rig = Rig((*true_rig, third))
+    step = np.array([0.5, -1, 0.3, 0.2, -0.1, 0.05, 0.1, 0.2, 0.3, 0.01, 0.02, 0.03])
+    _, pixels = filmed(_moved(rig, step), noise_px=0.0)
+    pixels[2, :5] = np.nan
+    pixels[:2, 7] = np.nan
+
+    def errors(change):
+        return _errors(_moved(rig, step + change), pixels)
+
+    found = _error_slopes(rig, step, pixels)
+    for n, slope in enumerate(found.T):
+        change = 1e-5 * np.eye(12)[n]
+        differences = (errors(change) - errors(-change)) / 2e-5
+        assert np.abs(slope - differences).max() < 1e-6 * np.abs(slope).max() + 1e-6
 
 
 def test_too_few_points_and_other_views_are_refused(true_rig):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from calibration import Camera, Rig, Rigid
-from drr.dataset import SHARD, read_dataset, read_manifest, write_dataset
+from drr import dataset
+from drr.dataset import read_dataset, read_manifest, write_dataset
 from drr.digital_head import digital_head
 from drr.labelled_radiograph import Studio, draw_labelled, resized_rig
 from drr.material_model import material_model
@@ -98,15 +99,16 @@ def test_what_is_written_is_read(tmp_path):
         assert radiograph.fluoroscope == drawn.fluoroscope
 
 
-def test_a_run_that_was_cut_short_goes_on_and_ends_the_same(tmp_path):
+def test_a_run_that_was_cut_short_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "SHARD", 4)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    manifest = write_dataset(whole, studio(), SHARD + 3, 0, ABOUT)
+    manifest = write_dataset(whole, studio(), 7, 0, ABOUT)
     write_dataset(cut, studio(), 2, 0, ABOUT)
     (cut / ".77.shard-00001.npz").write_bytes(b"half")  # what a kill leaves behind
-    write_dataset(cut, studio(), SHARD + 3, 0, ABOUT)
+    write_dataset(cut, studio(), 7, 0, ABOUT)
     assert read_manifest(cut) == json.loads(manifest.read_text())
     stamp = (cut / "shard-00000.npz").stat().st_mtime_ns
-    write_dataset(cut, studio(), SHARD + 3, 0, ABOUT)
+    write_dataset(cut, studio(), 7, 0, ABOUT)
     assert (cut / "shard-00000.npz").stat().st_mtime_ns == stamp
 
 

@@ -7,10 +7,13 @@ import dualfluoro
 from dualfluoro.cli import build_app, main
 
 COMMANDS = "demo new landmarks synthesize prepare detect track exposure evaluate view report train"
-COMMANDS = [*COMMANDS.split(), "calibrate", "convert"]
+COMMANDS = [*COMMANDS.split(), "calibrate", "convert", "locate"]
 
 
-@pytest.mark.parametrize("command", [*[[c] for c in COMMANDS], ["train", "detector"], []])
+@pytest.mark.parametrize(
+    "command",
+    [*[[c] for c in COMMANDS], ["train", "detector"], ["train", "gan"], ["train", "landmarks"], []],
+)
 def test_every_command_answers_help(command, capsys):
     assert main([*command, "--help"]) == 0
     out = capsys.readouterr().out

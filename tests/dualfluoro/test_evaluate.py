@@ -96,4 +96,7 @@ def test_a_folder_that_cannot_be_evaluated_is_named(folders, capsys):
     (folders[1] / "truth.csv").write_text("\n".join([lines[0], *moved]) + "\n")
     assert main(["evaluate", *map(str, folders)]) == 1
     assert f"{folders[1]}: track and truth share no frame" in capsys.readouterr().err
+    pair = [str(folders[1] / name) for name in ("track.csv", "truth.csv")]
+    assert main(["evaluate", *pair, "--landmarks", str(folders[1] / "landmarks.json")]) == 1
+    assert f"{pair[0]} against {pair[1]}: track and truth share" in capsys.readouterr().err
     assert main(["evaluate"]) == 2

@@ -95,11 +95,19 @@ def test_training_in_the_look_of_films_needs_a_translator(trial):
     assert training_look(load_trial(trial), "random") is None
 
 
+SPOILED = {"format": "dualfluoro-look", "chosen": "none", "quantiles": [], "agreement": {}}
+
+
 @pytest.mark.parametrize(
     "content",
-    ["{", "[]", '{"format": "dualfluoro-look", "chosen": "all", "quantiles": [], "agreement": {}}']
-    + [json.dumps({"format": "dualfluoro-look", "chosen": "none", "quantiles": ["x"]})]
-    + ['{"format": "dualfluoro-look", "chosen": "none", "quantiles": [1' + "0" * 400 + "]}"],
+    [
+        "{",
+        "[]",
+        json.dumps(SPOILED | {"chosen": "all"}),
+        json.dumps(SPOILED | {"quantiles": ["x"] * 65}),
+        json.dumps(SPOILED | {"quantiles": [10**400] * 65}),
+        json.dumps(SPOILED | {"quantiles": [0, 1]}),
+    ],
 )
 def test_a_spoiled_choice_is_named(trial, content):
     loaded = load_trial(trial)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration import Camera, Rig, Rigid
-from exposure import COLUMNS, Field, Lens, Skin, expose
+from exposure import COLUMNS, Field, Head, Lens, Skin, TubeOutput, expose
 from exposure.view_exposure import VIEW_COLUMNS
 from registration.twist import moved_rigid
 
@@ -17,8 +17,9 @@ FIELDS = [Field(OUTLINE, "given"), Field(OUTLINE - [40, 10], "detected")]
 
 
 def exposed(skin, rig, pose=POSE, skull=SKULL, fields=FIELDS, lenses=LENSES, **more):
-    more = {"covariance": COVARIANCE, "covariance_center_ct": np.zeros(3)} | more
-    return expose(pose, rig, skin, skull, fields, lenses, 600.0, **more)
+    center_ct = more.pop("center_ct", np.zeros(3))
+    head = Head(skin, skull, center_ct=center_ct, lenses=lenses)
+    return expose(pose, rig, head, fields, 600.0, **({"covariance": COVARIANCE} | more))
 
 
 def cells(exposure):
@@ -64,7 +65,7 @@ def test_another_frame_of_the_ct_changes_nothing(egg, rig):
         POSE @ back,
         SKULL @ back,
         lenses=lenses,
-        covariance_center_ct=np.asarray(shift @ np.zeros(3)),
+        center_ct=np.asarray(shift @ np.zeros(3)),
     )
     for found, expected in zip(moved, exposed(egg, rig), strict=True):
         assert_same(found, expected)
@@ -124,9 +125,7 @@ def test_a_mirrored_scene_exchanges_the_lenses_and_the_sign_of_the_primary_angle
 
 def test_a_sphere_gives_the_distances_and_angles_it_must(fine_sphere, make_camera, cone):
     rig = Rig((make_camera(30.0, -20.0),))
-    found = expose(
-        Rigid.identity(), rig, fine_sphere, Rigid.identity(), [cone(5)], reference_distance_mm=600.0
-    )[0]
+    found = expose(Rigid.identity(), rig, Head(fine_sphere), [cone(5)], 600.0)[0]
     assert (found.sid_mm, found.sod_mm) == (pytest.approx(1100), pytest.approx(650))
     assert found.magnification == pytest.approx(1100 / 650)
     assert found.primary_angle_deg == pytest.approx(30)
@@ -154,11 +153,10 @@ def test_kerma_follows_the_inverse_square(fine_sphere, make_camera, cone, ssd_mm
     found = expose(
         Rigid.identity(),
         rig,
-        fine_sphere,
-        Rigid.identity(),
+        Head(fine_sphere),
         [cone(5)],
         reference_distance_mm=600.0,
-        kerma_mGy={"A": 0.02},
+        outputs={"A": TubeOutput(kerma_mGy=0.02)},
     )[0]
     assert found.k_isq == pytest.approx(k_isq, rel=1e-4)
     assert found.entrance_kerma_mGy == pytest.approx(0.02 * k_isq, rel=1e-4)
@@ -179,7 +177,7 @@ def test_a_ray_beside_the_head_leaves_the_skin_columns_empty(coarse_sphere, make
 
 
 def test_an_unknown_field_is_the_whole_image_and_says_so(egg, rig):
-    found, known = expose(POSE, rig, egg, SKULL, [None, FIELDS[1]])
+    found, known = expose(POSE, rig, Head(egg, SKULL), [None, FIELDS[1]])
     assert found.field_source == "assumed"
     assert "field=assumed" in found.flags
     assert "field=assumed" not in known.flags
@@ -199,12 +197,12 @@ def test_the_entry_on_a_cut_plane_is_flagged_as_false_skin(coarse_sphere, make_c
         (90.0, ()),
     ):
         rig = Rig((make_camera(azimuth),))
-        assert expose(Rigid.identity(), rig, cut, Rigid.identity(), [cone(2)])[0].flags == flags
+        assert expose(Rigid.identity(), rig, Head(cut), [cone(2)])[0].flags == flags
 
 
 def test_a_source_inside_the_head_is_flagged_and_has_no_path(egg, make_camera, cone):
     rig = Rig((make_camera(0.0, sod_mm=1.0),))
-    found = expose(Rigid.identity(), rig, egg, Rigid.identity(), [cone(2)])[0]
+    found = expose(Rigid.identity(), rig, Head(egg), [cone(2)])[0]
     assert "odd_crossings" in found.flags
     assert found.path_length_mm is None
     assert found.exit_x_mm is None
@@ -212,7 +210,7 @@ def test_a_source_inside_the_head_is_flagged_and_has_no_path(egg, make_camera, c
 
 def test_a_beam_from_below_has_no_longitude_and_says_so(fine_sphere, make_camera, cone):
     rig = Rig((make_camera(0.0, 90.0),))
-    found = expose(Rigid.identity(), rig, fine_sphere, Rigid.identity(), [cone(2)])[0]
+    found = expose(Rigid.identity(), rig, Head(fine_sphere), [cone(2)])[0]
     assert (found.primary_angle_deg, found.roll_deg) == (None, None)
     assert found.secondary_angle_deg == pytest.approx(90)
     assert found.flags == ("axis_undefined",)
@@ -233,7 +231,7 @@ def test_an_estimated_lens_is_flagged(egg, rig):
 
 def test_the_patch_outline_lies_on_the_skin(fine_sphere, make_camera, cone):
     rig = Rig((make_camera(20.0),))
-    found = expose(Rigid.identity(), rig, fine_sphere, SKULL, [cone(5)])[0]
+    found = expose(Rigid.identity(), rig, Head(fine_sphere, SKULL), [cone(5)])[0]
     points_ct = np.asarray(SKULL.inverse() @ found.patch_outline_skull)
     assert np.linalg.norm(points_ct, axis=1) == pytest.approx(90, abs=0.01)
 
@@ -254,6 +252,6 @@ def test_the_columns_are_those_of_the_contract():
 
 def test_a_field_too_few_and_a_third_eye_are_refused(egg, rig):
     with pytest.raises(ValueError, match="1 fields for 2 views"):
-        expose(POSE, rig, egg, SKULL, FIELDS[:1])
+        expose(POSE, rig, Head(egg, SKULL), FIELDS[:1])
     with pytest.raises(ValueError, match="'left' or 'right', found 'third'"):
-        expose(POSE, rig, egg, SKULL, FIELDS, {"third": Lens(np.zeros(3))})
+        Head(egg, SKULL, lenses={"third": Lens(np.zeros(3))})

@@ -13,6 +13,7 @@ from exposure import (
     Field,
     Head,
     Lens,
+    TubeOutput,
     expose,
     expose_track,
     write_exposure_csv,
@@ -68,8 +69,7 @@ def test_the_cells_are_the_numbers_of_expose(tmp_path, head, rig):
     with (tmp_path / "exposure.csv").open(newline="") as file:
         row = list(csv.DictReader(file))[4]
     pose = Rigid.exp(np.array([0, 0, 0, 0, 0, np.radians(20)]))
-    alone = expose(pose, rig, head.skin, head.skull_from_ct, [Field(OUTLINE, "given"), None],
-                   head.lenses, 600.0)[0]  # fmt: skip
+    alone = expose(pose, rig, head, [Field(OUTLINE, "given"), None], 600.0)[0]
     for name in ("ssd_mm", "beam_x", "primary_angle_deg", "skin_area_mm2", "k_isq"):
         assert float(row[name]) == pytest.approx(getattr(alone, name), rel=1e-8)
     assert row["lens_left_in_field"] in ("0", "1")
@@ -116,7 +116,9 @@ def test_the_track_gives_its_uncertainty_where_it_has_one(head, rig):
 
 def test_the_skin_map_counts_frames_and_sums_the_inverse_square(tmp_path, head, rig):
     done = []
-    frames, skin_map = exposed(head, rig, kerma_mGy=[{"A": 0.02}] * 3, progress=done.append)
+    frames, skin_map = exposed(
+        head, rig, outputs=[{"A": TubeOutput(kerma_mGy=0.02)}] * 3, progress=done.append
+    )
     assert done == [1, 2, 3]
     assert skin_map.frames_hit.max() == 2  # the lost frame counts nowhere
     hit = skin_map.frames_hit > 0
@@ -151,8 +153,8 @@ def test_a_view_exposed_later_sees_the_head_moved_on(head, rig):
     offsets = [0.0] * (len(rig) - 1) + [0.04]
     frames, _ = expose_track(track, rig, head, time_offsets_s=offsets)
     twist = np.array([0, 0, 0, 0, 0, np.radians(14.0)])
-    later = expose(Rigid.exp(twist), rig, head.skin, head.skull_from_ct)
-    now = expose(track.world_from_ct[1], rig, head.skin, head.skull_from_ct)
+    later = expose(Rigid.exp(twist), rig, head)
+    now = expose(track.world_from_ct[1], rig, head)
     for place, expected in ((0, now[0]), (-1, later[-1])):
         found = frames[1].views[place]
         assert entry_of(found) == pytest.approx(entry_of(expected), abs=1e-6)

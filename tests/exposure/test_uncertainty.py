@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from calibration import Rig, Rigid
-from exposure import Lens, covariance_of_sd, expose
+from exposure import Head, Lens, covariance_of_sd, expose
 from exposure.central_ray import central_ray
 from exposure.columns import beam_columns, lens_columns, skin_columns
+from exposure.lenses import lens_exposure
 from exposure.uncertainty import pose_spread
 from exposure.view import view_of
 from registration.twist import moved_rigid
@@ -22,8 +23,12 @@ def columns_at(pose, camera, field, skin):
     """The columns of one view that take no patch."""
     view = view_of(camera, field, pose, Rigid.identity())
     ray = central_ray(view.beam_ct, skin)
-    lenses, _ = lens_columns(view, LENSES, skin, None)
-    return beam_columns(view) | skin_columns(view, ray, 600.0, None) | lenses
+    met = {
+        side: lens_exposure(lens, view.beam_ct, view.cam_from_ct, skin)
+        for side, lens in LENSES.items()
+    }
+    lenses, _ = lens_columns(view, LENSES, met, None)
+    return beam_columns(view) | skin_columns(view, ray, 600.0) | lenses
 
 
 def random_covariance(rng):
@@ -37,9 +42,8 @@ def test_linear_deviations_agree_with_sampling(fine_egg, rig, cone):
     at_rest = moved_rigid(Rigid.identity(), np.array([3, -4, 5, 0.1, -0.2, 0.3]), CENTER)
 
     fields = [cone(4)] * 2
-    told = expose(
-        at_rest, rig, fine_egg, Rigid.identity(), fields, LENSES, 600.0, covariance, CENTER
-    )
+    head = Head(fine_egg, center_ct=CENTER, lenses=LENSES)
+    told = expose(at_rest, rig, head, fields, 600.0, covariance)
     draws = rng.multivariate_normal(np.zeros(6), covariance, 500)
     poses = [moved_rigid(at_rest, twist, CENTER) for twist in draws]
     for camera, field, exposure in zip(rig, fields, told, strict=True):
@@ -56,28 +60,14 @@ def test_a_head_on_beam_feels_only_motion_along_itself(fine_sphere, make_camera,
     for axis, expected in ((0, 0.0), (1, 0.5), (2, 0.0)):
         covariance = np.zeros((6, 6))
         covariance[axis, axis] = 0.25
-        exposure = expose(
-            Rigid.identity(),
-            rig,
-            fine_sphere,
-            Rigid.identity(),
-            [cone(5)],
-            covariance=covariance,
-            covariance_center_ct=np.zeros(3),
-        )[0]
+        head = Head(fine_sphere)
+        exposure = expose(Rigid.identity(), rig, head, [cone(5)], covariance=covariance)[0]
         assert exposure.ssd_sd_mm == pytest.approx(expected, abs=0.01)
 
 
 def test_no_uncertainty_gives_no_deviation(egg, rig):
-    exposures = expose(
-        Rigid.identity(),
-        rig,
-        egg,
-        Rigid.identity(),
-        lenses=LENSES,
-        covariance=np.zeros((6, 6)),
-        covariance_center_ct=CENTER,
-    )
+    head = Head(egg, center_ct=CENTER, lenses=LENSES)
+    exposures = expose(Rigid.identity(), rig, head, covariance=np.zeros((6, 6)))
     assert all(value == 0 for value in exposures[0].sd.values())
     assert exposures[0].lens_left_probability in (0.0, 1.0)
 
@@ -92,8 +82,3 @@ def test_deviations_without_direction_have_the_tracks_norms():
 def test_what_is_no_covariance_is_refused(broken):
     with pytest.raises(ValueError, match="not a covariance"):
         pose_spread(Rigid.identity(), broken, CENTER)
-
-
-def test_a_covariance_without_its_centre_is_refused(egg, rig):
-    with pytest.raises(ValueError, match="needs covariance_center_ct"):
-        expose(Rigid.identity(), rig, egg, Rigid.identity(), covariance=np.eye(6))

@@ -123,15 +123,16 @@ def test_local_contrast_forgets_gain_and_offset():
     np.testing.assert_allclose(plain, brighter, atol=1e-4)
 
 
-def test_the_derivative_of_local_contrast_is_its_difference_quotient():
+def test_the_derivatives_of_local_contrast_are_its_difference_quotients():
     rng = np.random.default_rng(1)
-    image, change = rng.normal(size=(2, 30, 30)).astype(np.float32)
+    image, *changes = rng.normal(size=(3, 30, 30)).astype(np.float32)
     around = Neighbourhood.of((rng.uniform(size=(30, 30)) > 0.3).astype(np.float32), 4)
-    ahead, behind = (
-        local_contrast(image + s * 0.01 * change, around).normalised(0.5) for s in (1, -1)
-    )
-    derivative = local_contrast(image, around).derivative(change, 0.5)
-    np.testing.assert_allclose(derivative, (ahead - behind) / 0.02, atol=2e-3)
+    found = local_contrast(image, around).derivatives(np.stack(changes), 0.5)
+    for change, derivative in zip(changes, found, strict=True):
+        ahead, behind = (
+            local_contrast(image + s * 0.01 * change, around).normalised(0.5) for s in (1, -1)
+        )
+        np.testing.assert_allclose(derivative, (ahead - behind) / 0.02, atol=2e-3)
 
 
 def test_a_window_sees_a_point_where_its_camera_projects_it(rig):

@@ -38,12 +38,7 @@ def measured(poses, time_s, rng, sd=SD):
 
 
 def errors(motion, poses):
-    return np.stack(
-        [
-            twist_between(poses[row], motion.world_from_ct[k], CENTRE)
-            for k, row in enumerate(motion.row)
-        ]
-    )
+    return twist_between(rigids(poses)[motion.row], motion.world_from_ct, CENTRE)
 
 
 def test_the_block_solver_is_the_dense_one():

@@ -95,6 +95,8 @@ def test_frames_that_a_track_does_not_have_are_lost():
         ("0,0,ok,1,2,three,1,0,0,0", r"track.csv:2: z_mm must be a number, found 'three'"),
         ("0,0,ok,1,2,,1,0,0,0", r"track.csv:2: z_mm is empty though the status is 'ok'"),
         ("0,0,ok,1,2,inf,1,0,0,0", r"track.csv:2: z_mm must be a number, found 'inf'"),
+        ("0,0,ok,1,-2e6,3,1,0,0,0", r"track.csv:2: y_mm is -2e\+06, must be within 1e\+06 mm"),
+        ("0,0,ok,1,2,1e300,1,0,0,0", r"track.csv:2: z_mm is 1e\+300, must be within 1e\+06 mm"),
         ("-1,0,ok,1,2,3,1,0,0,0", r"track.csv:2: frame must be a whole number"),
         ("1e12,0,ok,1,2,3,1,0,0,0", r"track.csv:2: frame must be a whole number from 0 to 999999"),
         ("0,0,ok,1,2,3", r"track.csv:2: qw is empty"),

@@ -1,16 +1,19 @@
 """A moving head is followed, and what cannot be followed is not said to be ok."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from calibration import Rigid
+from registration import tracking
 from registration.evaluate import evaluate
-from registration.frame_pose import Moment, Subject
+from registration.frame_pose import FramePose, Moment, Subject, TrackingConfig, locate
 from registration.head_model import Resolution, head_model
 from registration.radiograph import radiograph
 from registration.track import track_of_poses
-from registration.tracking import track_frames
-from registration.twist import moved_rigid
+from registration.tracking import _jumps, _predictions, track_frames
+from registration.twist import distance_between, moved_rigid, twist_between
 
 CENTRE = np.array([10.0, 220.0, 420.0])
 LEVELS = (Resolution(6.0, 4.2, 9, 1.2, 15), Resolution(3.0, 2.8, 7, 0.8, 12))
@@ -80,7 +83,14 @@ def test_a_start_in_the_first_frame_is_enough(moments, small_rig, model):
     assert progress[-1] == (FRAMES, FRAMES)
 
 
-def test_a_start_in_the_last_frame_is_carried_backward(moments, small_rig, model):
+def test_a_start_in_the_last_frame_is_carried_backward(moments, small_rig, model, monkeypatch):
+    asked = []
+
+    def noted(rig, moment, subject, predictions, config):
+        asked.append(len(predictions))
+        return locate(rig, moment, subject, predictions, config)
+
+    monkeypatch.setattr(tracking, "locate", noted)
     last = truth_track().world_from_ct[FRAMES - 1]
     start = track_of_poses(
         Rigid(last.R[None], last.t[None]), np.zeros(1), frame=np.array([FRAMES - 1])
@@ -88,6 +98,7 @@ def test_a_start_in_the_last_frame_is_carried_backward(moments, small_rig, model
     track = track_frames(small_rig, moments, Subject(model, None), np.arange(FRAMES) / 30, start)
     errors = evaluate(track, truth_track(), CENTRE[None])
     assert errors["lost"] == 0 and errors["translation_mm"]["max"] < 1
+    assert asked[:FRAMES] == [1] * FRAMES  # no frame was searched for without a neighbour
 
 
 def test_frames_without_the_head_are_not_ok(moments, small_rig, model, skull_points):
@@ -142,3 +153,40 @@ def test_views_of_different_times_share_one_motion(small_rig, skull_points, mome
     one_motion, as_if_at_once = errors
     assert as_if_at_once["translation_mm"]["median"] > 1
     assert one_motion["translation_mm"]["max"] < 0.2 and one_motion["rotation_deg"]["max"] < 0.15
+
+
+def steady(time_s, status=None):
+    """Frames of a head in steady acceleration, as `track_frames` holds them."""
+    first = truth_track().world_from_ct[0]
+    twists = [np.array([40.0, 0, 0, 0, 0, 0.8]) * t + np.eye(6)[1] * 400 * t**2 for t in time_s]
+    unknown = (np.full((6, 6), np.nan), np.full(2, 0.9), np.full(2, np.nan), 0)
+    poses = [FramePose(moved_rigid(first, twist, CENTRE), *unknown, ()) for twist in twists]
+    for k, flags in (status or {}).items():
+        poses[k] = replace(poses[k], flags=flags)
+    return poses
+
+
+def test_predictions_count_seconds_where_frames_are_missing():
+    time_s = np.array([0, 1, 2, 12, 13]) / 100  # nine frames are missing
+    subject, found = Subject(None, CENTRE[None]), steady(time_s)
+    given = [None] * len(found)
+    (from_gap,) = _predictions(found, given, 4, -1, time_s, subject)
+    step = twist_between(found[2].world_from_ct, found[3].world_from_ct, CENTRE)
+    foretold = moved_rigid(found[3].world_from_ct, step / 10, CENTRE)
+    assert distance_between(from_gap, foretold, CENTRE)[0] < 1e-9
+    fast = np.arange(30) / 500  # only the first frame is good, 58 ms before the last
+    lost = {k: ("similarity_low",) for k in range(1, 30)}
+    assert _predictions(steady(fast, lost), [None] * 30, 29, -1, fast, subject)
+    slow = np.arange(5) / 4.0
+    lost = {k: ("similarity_low",) for k in range(1, 5)}
+    assert _predictions(steady(slow, lost), given, 3, -1, slow, subject)
+    assert not _predictions(steady(slow, lost), given, 4, -1, slow, subject)
+
+
+def test_a_jump_is_told_from_a_gap():
+    time_s = np.delete(np.arange(30), slice(10, 17)) / 30.0
+    poses = steady(time_s)
+    assert not any(_jumps(poses, time_s, CENTRE, TrackingConfig()))
+    off = moved_rigid(poses[5].world_from_ct, np.array([5.0, 0, 0, 0, 0, 0]), CENTRE)
+    poses[5] = replace(poses[5], world_from_ct=off)
+    assert np.flatnonzero(_jumps(poses, time_s, CENTRE, TrackingConfig())).tolist() == [5]

@@ -1,0 +1,93 @@
+"""`train landmarks` and `locate` as a user runs them, on small made-up images."""
+
+import csv
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from detector import patch_settings
+from detector.patch_settings import PatchSettings
+from dualfluoro.options import Common
+from dualfluoro.stages.locate import locate
+from dualfluoro.stages.train_landmarks import train_landmarks
+
+TINY = PatchSettings(
+    steps=2, global_px=32, zoom=2, local_px=32, width=16, blocks=1, features=16, global_batch=2,
+    local_batch=2,
+)  # fmt: skip
+QUIET = Common(quiet=True)
+HEADER = "image,landmark,u_px,v_px,sd_px,in_field,x_mm,y_mm,z_mm,sd_mm".split(",")
+
+
+def write_volume(path, data):
+    import nibabel
+
+    affine = np.diag([4.0, 4, 4, 1])
+    nibabel.save(nibabel.Nifti1Image(data.astype(np.int16), affine), path)
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def trained(request, tmp_path_factory):
+    """A folder of images or volumes and a model of it that has seen two batches."""
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    rows = ["image,landmark,x,y" + ",z" * (request.param == 3)]
+    for n in range(4):
+        if request.param == 2:
+            name, point = f"{n}.png", "20,30"
+            cv2.imwrite(str(folder / name), rng.integers(0, 255, (48, 40), np.uint8))
+        else:
+            name, point = f"{n}.nii.gz", "40,50,60"
+            write_volume(folder / name, rng.integers(-1000, 1500, (24, 26, 28)))
+        rows += [f"{name},{landmark},{point}" for landmark in ("a", "b")]
+    (folder / "landmarks.csv").write_text("\n".join(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patch_settings, "settings_for", lambda dim, minutes: TINY)
+        model = train_landmarks(folder, out=folder / "m.safetensors", common=QUIET)
+    return request.param, folder, model
+
+
+def test_a_row_for_each_landmark_and_a_sheet(trained, tmp_path):
+    dim, folder, model = trained
+    locate([folder], model=str(model), out=tmp_path / "found.csv", common=QUIET)
+    with (tmp_path / "found.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == HEADER
+    assert len(rows) == 4 * 2 and [row["landmark"] for row in rows[:2]] == ["a", "b"]
+    filled = HEADER[2:5] if dim == 2 else HEADER[6:]
+    for row in rows:
+        assert row["in_field"] in ("0", "1")
+        assert {name for name in HEADER[2:5] + HEADER[6:] if row[name]} == set(filled)
+        assert np.isfinite([float(row[name]) for name in filled]).all()
+    sheet = cv2.imread(str(tmp_path / "found.png"))
+    assert sheet is not None and sheet.std() > 0
+
+
+def test_images_of_the_other_kind_are_refused(trained, tmp_path):
+    dim, _, model = trained
+    other = tmp_path / ("x.nii.gz" if dim == 2 else "x.png")
+    if dim == 2:
+        write_volume(other, np.zeros((4, 4, 4)))
+    else:
+        cv2.imwrite(str(other), np.zeros((8, 8), np.uint8))
+    with pytest.raises(ValueError, match=r"x\.(nii\.gz|png)"):
+        locate([other], model=str(model), out=tmp_path / "found.csv", common=QUIET)
+    assert not (tmp_path / "found.csv").exists()
+
+
+def test_what_is_missing_is_said(tmp_path, monkeypatch):
+    out, image = tmp_path / "found.csv", [tmp_path / "none.png"]
+    with pytest.raises(FileNotFoundError, match=r"m.safetensors: no landmark model there"):
+        locate(image, model=str(tmp_path / "m.safetensors"), out=out)
+    with pytest.raises(ValueError, match="belong together"):
+        locate(image, model="head", out=out, rig=tmp_path / "rig.json")
+    with pytest.raises(ValueError, match=r"ends in \.csv"):
+        locate(image, model="head", out=tmp_path / "x.txt")
+    with pytest.raises(ValueError, match=r"ends in \.safetensors"):
+        train_landmarks(tmp_path, out=tmp_path / "x.pt")
+    with pytest.raises(FileNotFoundError, match=r"landmarks\.csv"):
+        train_landmarks(tmp_path, out=tmp_path / "x.safetensors")
+    monkeypatch.setitem(sys.modules, "detector.head_model", None)
+    with pytest.raises(ValueError, match="this installation has no head model"):
+        locate(image, model="head", out=out)
