@@ -145,7 +145,7 @@ class Translator:
         coarse = window_around(outline, size_px=self.card.size_px)
         small = without_rim(field_mask(outline, coarse))
         seen = standardised(look_through(shown, coarse) * small, small)
-        change = self.to_drr(seen[None], small[None])[0] - seen
+        change = _to_the_edge(self.to_drr(seen[None], small[None])[0] - seen, small)
         height, width = frame.shape
         mask = field_mask_of_frame(outline, width, height)
         back = coarse.side_px / coarse.size_px
@@ -157,6 +157,17 @@ class Translator:
 
     def _generator(self, name: str) -> Generator:
         return cast(Generator, self.generators[name])
+
+
+def _to_the_edge(
+    change: Float[np.ndarray, "side side"], mask: Float[np.ndarray, "side side"]
+) -> Float[np.ndarray, "side side"]:
+    """The change, going on beyond the mask as it is nearby: the rim is translated, too."""
+    reach = mask.shape[0] / 40
+    inside = (mask > 0.5).astype(np.float32)
+    weight = cv2.GaussianBlur(inside, (0, 0), reach)
+    around = cv2.GaussianBlur(change * inside, (0, 0), reach) / np.maximum(weight, 1e-6)
+    return np.where(inside > 0, change, around).astype(np.float32)
 
 
 def field_mask_of_frame(

@@ -54,6 +54,18 @@ def test_the_field_is_kept_and_what_is_outside_stays_dark(translator, frame):
     assert 0 <= seen.min() and seen.max() <= 1
 
 
+def test_the_rim_of_the_field_is_translated_as_the_rest(translator, frame):
+    last, made = translator.generators["to_drr"].change[-1], []
+    for bias in (0.0, 0.4):
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.constant_(last.bias, bias)
+        made.append(translator(frame))
+    rows, columns = np.mgrid[:200, :240]
+    inside = np.hypot(rows - 100, columns - 120) < 87
+    change = (made[0] - made[1])[inside & (made[1] > 0) & (made[0] < 1)]
+    np.testing.assert_allclose(change, 0.25 * 1.5 * np.tanh(0.4), atol=0.02)
+
+
 def test_a_frame_shown_inverted_is_the_same(translator, frame):
     inverted = translator(frame.max() - frame, transmission=False)
     np.testing.assert_allclose(translator(frame), inverted, atol=2e-3)
