@@ -13,6 +13,7 @@ from detector.detector import FACINGS
 from detector.network_input import INPUT_PX, planes_of_attenuation, with_facing
 from drr import varied_model
 from gan import (
+    Judgement,
     Pictures,
     Translator,
     TranslatorCard,
@@ -104,24 +105,14 @@ def trained_translator(
             progress=progress,
             judged=judged,
         )
-    features = look_features(films)
-    card = TranslatorCard(
-        size_px=config.size_px,
-        shape={"width": config.width, "blocks": config.blocks},
-        noise_sd=config.noise_sd,
-        frames=len(films),
-        judgement=asdict(judgement),
-        refused=judgement.refused,
-        look=[features.mean(0).tolist(), features.std(0).tolist()],
-        recipe=asdict(config)
-        | {"seed": common.seed, "best_step": step, "radiographs": len(radiographs)},
-    )
-    translator = Translator(generators, card)
+    translator = Translator(generators, _card(films, config, judgement, common))
+    recipe = translator.card.recipe | {"best_step": step, "radiographs": len(radiographs)}
+    translator = replace(translator, card=replace(translator.card, recipe=recipe))
     if detector is not None:
         some = radiographs.take(np.arange(0, len(radiographs), 8))
         shift = detector_shift(detector, translator, some)
-        card = replace(card, judgement=card.judgement | {"detector": shift})
-        translator = replace(translator, card=card)
+        measured = translator.card.judgement | {"detector": shift}
+        translator = replace(translator, card=replace(translator.card, judgement=measured))
     refused = judgement.refused
     if len(refused) == len(DIRECTIONS):
         raise ValueError(
@@ -134,6 +125,22 @@ def trained_translator(
     if rank_and_count()[0] == 0:
         translator.write(trial.translator)
     return translator
+
+
+def _card(
+    films: Pictures, config: TranslatorConfig, judgement: Judgement, common: Common
+) -> TranslatorCard:
+    features = look_features(films)
+    return TranslatorCard(
+        size_px=config.size_px,
+        shape={"width": config.width, "blocks": config.blocks},
+        noise_sd=config.noise_sd,
+        frames=len(films),
+        judgement=asdict(judgement),
+        refused=judgement.refused,
+        look=[features.mean(0).tolist(), features.std(0).tolist()],
+        recipe=asdict(config) | {"seed": common.seed},
+    )
 
 
 def detector_shift(
