@@ -22,7 +22,7 @@ from gan import (
     look_features,
     train_generators,
 )
-from gan.pictures import check_count
+from gan.pictures import ALIKE, check_count
 from gan.processes import rank_and_count
 from gan.sheet import sheet_of
 
@@ -113,6 +113,14 @@ def trained_translator(
         shift = detector_shift(detector, translator, some)
         measured = translator.card.judgement | {"detector": shift}
         translator = replace(translator, card=replace(translator.card, judgement=measured))
+    if judgement.before_drr < ALIKE:
+        common.say(
+            f"note: the frames look like radiographs already (distance {judgement.before_drr:.2f}):"
+            " there is little to translate"
+        )
+    for name, at in step.items():
+        if at == 0:
+            common.say(f"note: {name}: nothing that was learnt is better than no translation")
     refused = judgement.refused
     if len(refused) == len(DIRECTIONS):
         raise ValueError(

@@ -14,6 +14,8 @@ from scipy import ndimage
 LEAST = 16
 """Pictures of each look without which nothing can be learnt."""
 FEW = 100
+ALIKE = 0.5
+"""Distance of two looks below which there is little to translate: views of one machine have it."""
 HELD_OUT = 0.12
 """Share of the pictures that are not trained on: they judge the translator."""
 MOST_HELD_OUT = 64

@@ -96,6 +96,8 @@ def train_generators(
 
 def _train(state: TrainingState, course: Course, held_films, held_radiographs, log) -> None:
     config = course.config
+    if state.step == 0:  # generators that change nothing: what is kept must be better
+        _judge(state, course, held_films, held_radiographs, log)
     began, saved = time.monotonic() - state.spent_s, time.monotonic()
     while True:
         # all processes go by the clock of the first: the same rates, and the same end

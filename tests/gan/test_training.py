@@ -30,7 +30,7 @@ def test_the_gap_between_the_looks_shrinks_and_anatomy_stays(films, radiographs,
     assert found.to_drr < 0.6 * found.before_drr and found.to_film < 0.6 * found.before_film
     assert found.drift_to_drr.median_px < 0.5 and found.drift_to_film.median_px < 0.5
     rows = (tmp_path / "translator_training.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows[1:]] == ["40", "80"]
+    assert [row.split(",")[0] for row in rows[1:]] == ["0", "40", "80"]
 
 
 def test_interrupted_and_started_again_it_ends_with_the_same_weights(
