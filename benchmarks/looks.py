@@ -102,6 +102,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("trials", type=Path, nargs="+")
     parser.add_argument("--plain", type=Path, help="the same trial in the look `plain`")
+    parser.add_argument("--poses", type=Path, help="a detector that poses the radiographs better")
     parser.add_argument("--gan-steps", type=int, default=900)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seeds", type=int, default=1)
@@ -118,7 +119,8 @@ def main() -> None:
         name = folder.name.split("_")[-1]
         plain = detector_of(work / "drr", subject, head, args.steps, training_look(trial, "drr"))
         random = detector_of(work / "random", subject, head, args.steps, None)
-        films, radiographs = trial_pictures(trial, subject, moments, random, 128, QUIET)
+        posing = Detector.read(args.poses) if args.poses else random
+        films, radiographs = trial_pictures(trial, subject, moments, posing, 128, QUIET)
         quantiles = grey_quantiles(radiographs).tolist()
 
         def row(arm: str, seed: int | str, detector: Detector) -> None:
