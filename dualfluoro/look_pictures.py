@@ -126,7 +126,7 @@ def radiograph_pictures(
             cam_from_ct = camera.cam_from_world @ world_from_ct
             K = _through(window) @ camera.K.numpy()
             size = window.size_px
-            condition = draw_condition(head, rng)
+            condition = draw_condition(head, rng)._replace(contrast=None)  # the frames have none
             images = render_materials(head, K, size, size, cam_from_ct, condition)
             seen.append(drr_look(images, mask))
             masks.append(mask)
