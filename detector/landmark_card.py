@@ -5,11 +5,9 @@ import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
-from calibration.atomic import whole
+from drr.weights_file import read_card, read_tensors, write_weights_file
 
 from .patch_network import PatchShape
 
@@ -51,42 +49,20 @@ class LandmarkCard:
 
 def write_model_files(path: Path, card: LandmarkCard, tensors: dict[str, Tensor]) -> None:
     """Write both files, each whole or not at all."""
-    contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, "version": VERSION} | asdict(card), indent=1)
-    with whole(path.with_suffix(".json")) as unfinished_card, whole(path) as unfinished:
-        safetensors.torch.save_file(contiguous, unfinished)
-        unfinished_card.write_text(text + "\n")
+    write_weights_file(path, FORMAT, VERSION, asdict(card), tensors)
 
 
 def read_model_files(path: Path) -> tuple[LandmarkCard, dict[str, Tensor]]:
     """Read both files; FileNotFoundError or ValueError says which of them is wrong, and how."""
     card_path = path.with_suffix(".json")
-    for needed in (path, card_path):
-        if not needed.is_file():
-            raise FileNotFoundError(
-                f"{needed}: no landmark model there; make one with `dualfluoro train landmarks`"
-            )
-    try:
-        content = json.loads(card_path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{card_path}: not a JSON card: {error}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f'{card_path}: expected "format": "{FORMAT}"')
-    if content.get("version") != VERSION:
-        raise ValueError(
-            f"{card_path}: version {content.get('version')!r} is not known, expected {VERSION}"
-        )
+    content = read_card(path, FORMAT, VERSION, "dualfluoro train landmarks FOLDER")
     known = {field.name for field in fields(LandmarkCard)}
     entries = {name: value for name, value in content.items() if name in known}
     needed = {field.name for field in fields(LandmarkCard)[:10]}
     if missing := sorted(needed - set(entries)):
         raise ValueError(f"{card_path}: the card is incomplete: no {', '.join(missing)}")
     _check(entries, card_path)
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a safetensors file, or cut short: {error}") from None
-    return LandmarkCard(**entries), tensors
+    return LandmarkCard(**entries), read_tensors(path)
 
 
 def _check(entries: dict, path: Path) -> None:

@@ -12,9 +12,18 @@ from detector.training import NamedLook
 from detector.views import Look
 from drr.clean_look import drr_look
 from drr.standardised import restandardised, without_rim
-from gan import Translator
+from gan import Translator, look_features
 
-from .look_choice import AS_THEY_ARE, GAN, HISTOGRAM, LookChoice, look_file, translate_of
+from .look_choice import (
+    AS_THEY_ARE,
+    GAN,
+    HISTOGRAM,
+    SAME_LOOK,
+    LookChoice,
+    look_file,
+    translate_of,
+)
+from .look_pictures import some_film_pictures
 from .tracking import Moments
 from .trial import Trial
 
@@ -103,21 +112,17 @@ def shown_in_look(
 
 
 def _chosen(trial: Trial, choice: LookChoice | None, trained_in: str) -> tuple[str, str]:
+    if choice is not None and choice.detector == fingerprint(trial.detector):
+        return choice.chosen, ""
+    note = ""
     if choice is not None:
-        if choice.detector == fingerprint(trial.detector):
-            return choice.chosen, ""
         note = f"; note: {look_file(trial).name} is of another detector and left aside"
-        return (GAN if trained_in == DRR and trial.translator.is_file() else AS_THEY_ARE), note
-    return (GAN if trained_in == DRR and trial.translator.is_file() else AS_THEY_ARE), ""
+    translated = trained_in == DRR and trial.translator.is_file()
+    return (GAN if translated else AS_THEY_ARE), note
 
 
 def knows_look(translator: Translator, moments: Moments) -> bool:
     """Whether a translator has learnt from frames that look like these."""
-    from gan import look_features
-
-    from .look_choice import SAME_LOOK
-    from .look_pictures import some_film_pictures
-
     mean, sd = (np.array(row) for row in translator.card.look)
     own = look_features(some_film_pictures(moments, translator.card.size_px))
     if own.shape[1:] != mean.shape:

@@ -1,6 +1,6 @@
 """A trained translator: a frame in the look of a radiograph, a radiograph in the look of a film."""
 
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,7 +44,6 @@ class TranslatorCard:
     intensity: str = "standardised attenuation in the field (drr.standardised)"
     licence: str = "that of the frames it was trained on"
     intended_use: str = "research; not a medical device"
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def field_mask_of_frame(
 def _card_of(content: dict[str, Any], path: Path) -> TranslatorCard:
     known = {f.name for f in fields(TranslatorCard)}
     entries = {name: value for name, value in content.items() if name in known}
-    needed = {f.name for f in fields(TranslatorCard) if f.default is MISSING} - {"notes"}
+    needed = {f.name for f in fields(TranslatorCard) if f.default is MISSING}
     if missing := needed - set(entries):
         raise ValueError(f"{path}: the card is incomplete: no {', '.join(sorted(missing))}")
     shape = entries["shape"]

@@ -54,16 +54,24 @@ def prepare(
     landmarks(loaded, common=common)
     subject = subject_of(loaded)
     own = minutes if translator == "never" else minutes * (1 - TRANSLATOR_SHARE)
+
+    def train(budget: float) -> "Detector":
+        detector = trained(loaded, subject, budget, common)
+        error_mm = detector.card.accuracy["in_field_median_mm"]
+        common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+        return detector
+
     if is_trained(loaded, subject, own):
         common.say(f"{loaded.detector} is there already, trained for {own:g} minutes or more")
         detector = detector_of(loaded, subject, common)
     else:
-        detector = trained(loaded, subject, own, common)
-        error_mm = detector.card.accuracy["in_field_median_mm"]
-        common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+        detector = train(own)
     if translator != "never":
         moments = Moments(loaded, views, None)
-        _choose(loaded, subject, moments, detector, minutes - own, translator, common)
+        rest = minutes - own
+        needed = _choose(loaded, subject, moments, detector, rest, translator, common)
+        if not needed and not is_trained(loaded, subject, minutes):
+            train(minutes)  # goes on: what a translator would have taken is the detector's
     return loaded.detector
 
 
@@ -75,8 +83,11 @@ def _choose(
     minutes: float,
     translator: str,
     common: Common,
-) -> None:
-    """Train a translator if it is wanted or needed, and write which look is best."""
+) -> bool:
+    """Train a translator if it is wanted or needed, and write which look is best.
+
+    False where the detector sees the frames well as they are, and nothing was done.
+    """
     from gan import Translator, grey_quantiles, preset
 
     from ..look_choice import agreement_of, choose_look, look_file, said
@@ -91,7 +102,7 @@ def _choose(
             f"no translator is needed: the views disagree by {agreement.reprojection_px:.1f} px, "
             f"{agreement.surprise:.1f} of the deviation that the detector expects of itself"
         )
-        return
+        return False
     config = preset("small", minutes)
     films, radiographs = trial_pictures(trial, subject, moments, detector, config.size_px, common)
     if known is None:
@@ -102,3 +113,4 @@ def _choose(
     choice = choose_look(moments, detector, known, grey_quantiles(radiographs).tolist())
     choice.write(look_file(trial))
     common.say(said(choice))
+    return True
