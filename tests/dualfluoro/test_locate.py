@@ -78,7 +78,7 @@ def test_images_of_the_other_kind_are_refused(trained, tmp_path):
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch):
     out, image = tmp_path / "found.csv", [tmp_path / "none.png"]
-    with pytest.raises(FileNotFoundError, match=r"m.safetensors: no landmark model there"):
+    with pytest.raises(FileNotFoundError, match=r"m.safetensors: there is no such file"):
         locate(image, model=str(tmp_path / "m.safetensors"), out=out)
     with pytest.raises(ValueError, match="belong together"):
         locate(image, model="head", out=out, rig=tmp_path / "rig.json")
