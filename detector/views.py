@@ -24,6 +24,8 @@ from .network_input import INPUT_PX, planes_of_attenuation, with_facing
 
 PIXELS_MERGED = 16
 """A network pixel is the mean of so many pixels of a frame: less noise, finer grey steps."""
+PROFILE = 0.12
+"""Cosine between the face's direction and the ray, below which the head counts as in profile."""
 WHOLE_WINDOW = Window(0.0, 0.0, float(INPUT_PX))
 
 
@@ -67,6 +69,8 @@ class Radiograph(NamedTuple):
     """Cosine between the face's direction and the ray back to the source."""
     hard: bool
     """Whether it may be collimated tightly and shown by any machine."""
+    K: Float[np.ndarray, "3 3"]
+    points_cam: Float[np.ndarray, "landmark 3"]
 
 
 class View(NamedTuple):
@@ -76,6 +80,8 @@ class View(NamedTuple):
     uv: Float[np.ndarray, "landmark 2"]
     in_field: Float[np.ndarray, "landmark"]
     mm_per_px: float
+    facing_is_right: float = 1.0
+    """0 where the plane that says which way the face looks tells a lie, to learn to see it."""
 
 
 def draw_radiograph(
@@ -84,8 +90,13 @@ def draw_radiograph(
     rng: np.random.Generator,
     views: ViewRange,
     hard: bool = True,
+    change: Float[np.ndarray, "4 4"] | None = None,
 ) -> Radiograph:
-    """Render the head from a random direction through a random window."""
+    """Render the head from a random direction through a random window.
+
+    Args:
+        change: an affine change of the head in ct, which makes it another one.
+    """
     views = views if hard else views.gentle()
     R = draw_orientation(
         rng, views.azimuth_deg, views.tilt_sd_deg, views.roll_sd_deg, views.steepest_deg
@@ -93,6 +104,8 @@ def draw_radiograph(
     depth_mm = rng.uniform(*views.source_to_head_mm)
     field_mm = rng.uniform(*views.field_mm)
     offset_mm = np.clip(rng.standard_normal(2) * views.off_centre_sd, -0.6, 0.6) * field_mm
+    if change is not None:
+        points_ct = points_ct @ change[:3, :3].T + change[:3, 3]
     centre = points_ct.mean(0)
     cam_from_ct = np.eye(4)
     cam_from_ct[:3, :3] = R
@@ -106,18 +119,27 @@ def draw_radiograph(
     ) * mm_per_px
     K = np.array([[f, 0, cx], [0, f, cy], [0, 0, 1]])
     condition = draw_condition(head, rng)
-    line_integrals = render_materials(head, K, INPUT_PX, INPUT_PX, cam_from_ct, condition).numpy()
     points_cam = points_ct @ R.T + cam_from_ct[:3, 3]
+    if change is not None:
+        cam_from_ct = cam_from_ct @ change
+    line_integrals = render_materials(head, K, INPUT_PX, INPUT_PX, cam_from_ct, condition).numpy()
     uv = points_cam[:, :2] / points_cam[:, 2:] * f + [cx, cy]
     toward_source = float(-R[2, 1])
-    return Radiograph(line_integrals, uv.astype(np.float32), mm_per_px, toward_source, hard)
+    uv = uv.astype(np.float32)
+    return Radiograph(line_integrals, uv, mm_per_px, toward_source, hard, K, points_cam)
 
 
-def look_at(radiograph: Radiograph, rng: np.random.Generator, look: Look | None = None) -> View:
+def look_at(
+    radiograph: Radiograph,
+    rng: np.random.Generator,
+    look: Look | None = None,
+    lies: float = 0.0,
+) -> View:
     """The radiograph as some machine would show it, collimated, with its labels.
 
     Args:
         look: in place of a machine drawn at random.
+        lies: share of the views, but for profiles, in which the plane of the facing is wrong.
     """
     collimation = _fitted(random_collimation(rng, INPUT_PX, INPUT_PX))
     machine = Fluoroscope.randomised(rng)
@@ -136,16 +158,17 @@ def look_at(radiograph: Radiograph, rng: np.random.Generator, look: Look | None 
     seen = field_mask((collimation.polygon_px - centre) * grown + centre, WHOLE_WINDOW)
     # near the profile both readings are alike: let the plane be either
     facing = 1.0 if radiograph.toward_source + 0.08 * rng.standard_normal() > 0 else -1.0
+    lie = lies > 0 and abs(radiograph.toward_source) > PROFILE and rng.random() < lies
     if look is None:
         shown = film(radiograph.line_integrals, machine, mask, rng)
         plain = standardised(shown * seen, seen)
     else:
         plain = look(radiograph.line_integrals, seen, rng)
-    planes = with_facing(planes_of_attenuation(plain, seen), facing)
+    planes = with_facing(planes_of_attenuation(plain, seen), -facing if lie else facing)
     u, v = np.rint(np.clip(radiograph.uv, 0, INPUT_PX - 1)).astype(int).T
     on_image = ((radiograph.uv > -0.5) & (radiograph.uv < INPUT_PX - 0.5)).all(-1)
     in_field = (on_image & (mask[v, u] > 0.5)).astype(np.float32)
-    return View(planes, radiograph.uv, in_field, radiograph.mm_per_px)
+    return View(planes, radiograph.uv, in_field, radiograph.mm_per_px, float(not lie))
 
 
 def view_sequence(

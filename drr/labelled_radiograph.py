@@ -35,11 +35,20 @@ class Studio:
     @cached_property
     def crossing_world(self) -> Float[np.ndarray, "3"]:
         """Where the rays through the images' middles come closest (mm)."""
-        middles = [[[(c.width - 1) / 2, (c.height - 1) / 2]] for c in self.rig]
-        point = self.rig.triangulate(torch.tensor(middles, dtype=torch.float64))[0].numpy()
-        if not np.isfinite(point).all():
-            raise ValueError("the beams of the rig do not cross: is it a rig of two views?")
-        return point
+        return beams_cross_world(self.rig)
+
+
+def beams_cross_world(rig: Rig) -> Float[np.ndarray, "3"]:
+    """Where the rays through the images' middles come closest (mm).
+
+    Raises:
+        ValueError: they do not come close at all, or there is one view only.
+    """
+    middles = [[[(c.width - 1) / 2, (c.height - 1) / 2]] for c in rig]
+    point = rig.triangulate(torch.tensor(middles, dtype=torch.float64))[0].numpy()
+    if not np.isfinite(point).all():
+        raise ValueError("the beams of the rig do not cross: is it a rig of two views?")
+    return point
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from calibration import Rig
 from calibration.atomic import whole
 from drr import Volume
 
@@ -17,6 +18,11 @@ from .options import Common
 from .progress import counted
 
 COLUMNS = "image,landmark,u_px,v_px,sd_px,in_field,x_mm,y_mm,z_mm,sd_mm".split(",")
+STRANGE = 3.0
+"""Root mean square residual, in deviations, beyond which the landmarks are not those of a head."""
+OFF_CROSSING_SD_MM = 60.0
+"""How far along the beam heads stand from where the beams cross."""
+NEAREST_MM = 200.0
 SHOWN = 24
 """Images of which the picture is kept, for the sheet."""
 
@@ -67,37 +73,69 @@ def locate_with_model(images: list[Path], path: Path, common: Common) -> list[Lo
 
 
 def locate_with_head(
-    images: list[Path], rig: Path | None, view: str | None, common: Common
+    images: list[Path],
+    rig: Path | None,
+    view: str | None,
+    common: Common,
+    *,
+    transmission: bool = True,
+    distorted: bool = False,
 ) -> list[Located]:
-    """The 55 landmarks of the head in radiographs, with places in `cam` where a rig is given."""
-    try:
-        from detector.head_model import read_head_model  # type: ignore[import-not-found]
-    except ModuleNotFoundError:
-        raise ValueError(
-            "--model head: this installation has no head model; name the file of a model made by "
-            "`dualfluoro train landmarks`"
-        ) from None
-    from calibration import Rig
+    """The 55 landmarks of the head in radiographs, with places in `cam` where a rig is given.
 
-    camera = None if rig is None or view is None else Rig.read(rig)[view]
-    model = read_head_model()
+    Args:
+        transmission: brighter means more x-rays; False where brighter means more attenuation.
+        distorted: the images are as they were recorded; the rig's map takes the distortion out.
+    """
+    from calibration.undistort import trial_maps, undistorted_image
+    from detector.head_fit import USUAL_DEPTH_MM
+    from detector.head_model import read_head_model
+
+    camera, depth_mm = None, USUAL_DEPTH_MM
+    if rig is not None and view is not None:
+        of_views = Rig.read(rig)
+        camera, depth_mm = of_views[view], _usual_depth_mm(of_views, view)
+    maps = None
+    if distorted:
+        if camera is None or camera.distortion is None:
+            raise ValueError("--distorted takes --rig and --view of a camera with a distortion map")
+        maps = trial_maps(camera).at(0.0)
+    model = read_head_model(common.torch_device())
     found = []
     for file, image in _sources(images, 2, common):
-        at = model(image, camera=camera)
+        assert isinstance(image, np.ndarray)
+        seen = image if maps is None else undistorted_image(image, maps)
+        try:
+            at = model(seen, camera, transmission=transmission, depth_mm=depth_mm)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
         found.append(
             Located(
                 name=file.name,
-                names=tuple(at.names),
-                uv_px=np.asarray(at.uv_px),
-                sd_px=np.asarray(at.sd_px),
-                in_field=np.asarray(at.in_field),
-                xyz_mm=None if at.xyz_cam is None else np.asarray(at.xyz_cam),
-                sd_mm=None if at.xyz_cam is None else np.asarray(at.sd_mm),
-                recognised=True,
-                source=image if len(found) < SHOWN else None,
+                names=at.names,
+                uv_px=at.uv_px,
+                sd_px=at.sd_px,
+                in_field=at.in_field,
+                xyz_mm=at.xyz_cam,
+                sd_mm=at.sd_mm,
+                recognised=at.fit.surprise < STRANGE,
+                source=seen if len(found) < SHOWN else None,
             )
         )
     return found
+
+
+def _usual_depth_mm(rig: Rig, view: str) -> tuple[float, float]:
+    """Where heads stand in a view, mm and deviation: where the beams cross, if they do."""
+    from detector.head_fit import USUAL_DEPTH_MM
+    from drr.labelled_radiograph import beams_cross_world
+
+    try:
+        crossing = beams_cross_world(rig)
+    except ValueError:
+        return USUAL_DEPTH_MM
+    depth_mm = float(rig[view].depth(crossing))
+    return (depth_mm, OFF_CROSSING_SD_MM) if depth_mm > NEAREST_MM else USUAL_DEPTH_MM
 
 
 def write_located(path: Path, located: list[Located]) -> None:

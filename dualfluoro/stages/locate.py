@@ -1,7 +1,7 @@
 """`dualfluoro locate`: landmarks in images or CTs by a landmark model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -18,6 +18,8 @@ def locate(
     out: Path,
     rig: Path | None = None,
     view: str | None = None,
+    intensity: Literal["transmission", "attenuation"] = "transmission",
+    distorted: bool = False,
     common: Common = DEFAULTS,
 ) -> Path:
     """Find landmarks in images or volumes; a CSV with a row for each, and a sheet to look at.
@@ -33,11 +35,19 @@ def locate(
         rig.json; with `view`, the model `head` gives positions in the frame of that camera.
     view
         A camera of the rig.
+    intensity
+        For the model `head`: transmission where brighter means more x-rays, attenuation where it
+        means less.
+    distorted
+        For the model `head`: the images are as they were recorded, and the rig's map takes the
+        distortion out. Results are in undistorted pixels.
     """
     if (rig is None) != (view is None):
         raise ValueError("--rig and --view belong together: a rig.json, and the name of a camera")
     if model != HEAD and rig is not None:
         raise ValueError("--rig and --view are of use to the model `head` alone")
+    if model != HEAD and (distorted or intensity != "transmission"):
+        raise ValueError("--intensity and --distorted are of use to the model `head` alone")
     if out.suffix.lower() != ".csv":
         raise ValueError(f"--out {out}: the file of the results ends in .csv")
     if not images:
@@ -46,7 +56,14 @@ def locate(
     from ..located_sheet import write_sheet
 
     if model == HEAD:
-        located = locate_with_head(images, rig, view, common)
+        located = locate_with_head(
+            images,
+            rig,
+            view,
+            common,
+            transmission=intensity == "transmission",
+            distorted=distorted,
+        )
     else:
         located = locate_with_model(images, Path(model), common)
     write_located(out, located)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from detector import Shape
+from detector.head_shapes import family_landmarks
 from detector.views import view_sequence
 from drr.volume import Volume
 
@@ -30,6 +31,12 @@ def landmarks():
     directions = rng.normal(size=(6, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return {f"s{n:02d}": 75 * direction for n, direction in enumerate(directions)}
+
+
+@pytest.fixture(scope="session")
+def family_points():
+    """The landmarks of twenty digital heads, ct mm."""
+    return family_landmarks(range(1, 21))
 
 
 @pytest.fixture(scope="session")
