@@ -6,10 +6,11 @@ Trials are those of translator_trials.py: their looks are not the program's. All
 ones that begin with random weights and take the same number of steps on radiographs of the head
 from the directions that the trial has, so that they differ in the look alone:
 
-wrong         plain radiographs, frames as they are       right      plain radiographs on both sides
+wrong         plain radiographs, frames as they are       plain      plain radiographs on both sides
 histogram     plain radiographs, frames matched           random     machines drawn at random
 gan_to_drr    plain radiographs, frames translated        random_gan machines at random, translated
 gan_to_film   translated radiographs, frames as they are
+right         radiographs in the trial's own look, as its makers know it: what no user has
 
 WORK keeps detectors and translators. Errors are medians over all landmarks in the field (mm at the
 head) and over frames (deg, mm at the landmarks' centroid); `gap` is the share of the way from wrong
@@ -21,8 +22,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import shapely
+import translator_trials
 
 from calibration import Rig
 from detector import Detector, TrainingConfig, train_detector
@@ -30,6 +33,7 @@ from detector.network import Shape
 from detector.training import NamedLook
 from detector.views import ViewRange
 from drr import varied_model
+from drr.standardised import standardised, without_rim
 from dualfluoro import load_trial
 from dualfluoro.detector_look import film_look, training_look
 from dualfluoro.frames import open_frames
@@ -43,7 +47,7 @@ from gan import Translator, grey_quantiles, preset
 from registration import Track
 from registration.hypotheses import solve_ambiguous_pose
 
-ARMS = ("wrong", "histogram", "gan_to_drr", "gan_to_film", "random", "random_gan", "right")
+ARMS = ("wrong", "histogram", "gan_to_drr", "gan_to_film", "random", "random_gan", "plain", "right")
 QUIET = Common(quiet=True)
 
 
@@ -58,6 +62,22 @@ def detector_of(folder: Path, subject, head, steps: int, look: NamedLook | None)
         parts = {"shape": shape, "head": head, "look": look}
         train_detector(subject.volume, landmarks, folder, config, **parts)
     return Detector.read(path)
+
+
+def own_look(name: str, seed: int = 0) -> NamedLook:
+    """The look of a trial of translator_trials.py, either view's, on the program's radiographs."""
+
+    def look(line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        drawn, _ = translator_trials.drawn_look(name, seed, int(rng.integers(2)))
+        side = (translator_trials.SIZE,) * 2
+        total = cv2.resize(line_integrals.sum(0), side, interpolation=cv2.INTER_LINEAR)
+        signal = translator_trials.signal_of(total.astype(np.float64), drawn, rng)
+        shown = translator_trials.look_image(name, signal, drawn, rng)
+        shown = cv2.resize(shown, mask.shape[::-1], interpolation=cv2.INTER_AREA)
+        inner = without_rim(mask)
+        return standardised((shown * inner).astype(np.float32), inner)
+
+    return NamedLook(f"own {name} {seed}", look)
 
 
 def errors(moments: Moments, detector: Detector, truth: Track) -> dict[str, float]:
@@ -142,8 +162,11 @@ def main() -> None:
                 translate = translate_of(look, None, quantiles, rim=detector is random)
                 row(arm, "", replace(detector, translate=translate))
         if "right" in args.arms:
+            knowing = detector_of(work / f"right_{name}", subject, head, args.steps, own_look(name))
+            row("right", "", replace(knowing, translate=translate_of("none", None, [], rim=False)))
+        if "plain" in args.arms:
             moments = Moments(load_trial(args.plain), open_frames(load_trial(args.plain))[0], None)
-            row("right", "", replace(plain, translate=translate_of("none", None, [], rim=False)))
+            row("plain", "", replace(plain, translate=translate_of("none", None, [], rim=False)))
             moments = Moments(trial, views, None)
         for seed in range(args.first_seed, args.first_seed + args.seeds):
             models = work / f"gan_{name}_{seed}"

@@ -1,7 +1,6 @@
 """`train landmarks` and `locate` as a user runs them, on small made-up images."""
 
 import csv
-import sys
 
 import cv2
 import numpy as np
@@ -64,6 +63,13 @@ def test_a_row_for_each_landmark_and_a_sheet(trained, tmp_path):
     assert sheet is not None and sheet.std() > 0
 
 
+def test_a_page_says_how_the_training_went(trained):
+    dim, folder, _ = trained
+    page = (folder / "m_training.html").read_text()
+    assert "not trained on" in page and page.count('class="plot"') == 6
+    assert ("data:image/webp" in page) == (dim == 2)
+
+
 def test_images_of_the_other_kind_are_refused(trained, tmp_path):
     dim, _, model = trained
     other = tmp_path / ("x.nii.gz" if dim == 2 else "x.png")
@@ -76,7 +82,7 @@ def test_images_of_the_other_kind_are_refused(trained, tmp_path):
     assert not (tmp_path / "found.csv").exists()
 
 
-def test_what_is_missing_is_said(tmp_path, monkeypatch):
+def test_what_is_missing_is_said(tmp_path):
     out, image = tmp_path / "found.csv", [tmp_path / "none.png"]
     with pytest.raises(FileNotFoundError, match=r"m.safetensors: there is no such file"):
         locate(image, model=str(tmp_path / "m.safetensors"), out=out)
@@ -88,6 +94,6 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
         train_landmarks(tmp_path, out=tmp_path / "x.pt")
     with pytest.raises(FileNotFoundError, match=r"landmarks\.csv"):
         train_landmarks(tmp_path, out=tmp_path / "x.safetensors")
-    monkeypatch.setitem(sys.modules, "detector.head_model", None)
-    with pytest.raises(ValueError, match="this installation has no head model"):
-        locate(image, model="head", out=out)
+    for option in ({"distorted": True}, {"intensity": "attenuation"}):
+        with pytest.raises(ValueError, match="of use to the model `head` alone"):
+            locate(image, model=str(tmp_path / "m.safetensors"), out=out, **option)
