@@ -1,9 +1,11 @@
-"""`training.csv`: the course of a training."""
+"""`training.csv`: the course of a training; TensorBoard too, where it is installed."""
 
 import csv
 from pathlib import Path
 
 import numpy as np
+
+from drr.training_board import training_board
 
 
 class TrainingLog:
@@ -15,6 +17,7 @@ class TrainingLog:
         """Write the header, unless a run goes on."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._rows = path, []
+        self.board = training_board(path.parent / "tensorboard")
         if fresh or not path.exists():
             path.write_text("step,time_s,loss,in_field_mm,out_of_field_mm,waiting\n")
 
@@ -25,6 +28,10 @@ class TrainingLog:
             with self.path.open("a", newline="") as file:
                 values = [f"{value:.4f}" for value in self.recent().values()]
                 csv.writer(file).writerow([step, f"{spent_s:.1f}", *values])
+            if self.board:
+                for name, value in self.recent().items():
+                    self.board.add_scalar(f"detector/{name}", value, step)
+                self.board.flush()
 
     def recent(self) -> dict[str, float]:
         """Means over the last rows."""

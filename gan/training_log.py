@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+from drr.training_board import training_board
+
 from .judgement import Judgement
 from .processes import rank_and_count
 
@@ -41,7 +43,7 @@ class TrainingLog:
         with fresh.open("w", newline="") as file:
             csv.writer(file).writerows([[*COLUMNS, *JUDGED], *kept])
         fresh.replace(path)
-        self.board = _board(path.parent / "tensorboard")
+        self.board = training_board(path.parent / "tensorboard")
 
     def add(self, figures: dict[str, float]) -> None:
         """Note the losses of a step."""
@@ -69,12 +71,3 @@ def _figures(j: Judgement) -> tuple[float, ...]:
     a, b = j.drift_to_drr, j.drift_to_film
     drifts = (a.median_px, a.p95_px, b.median_px, b.p95_px)
     return (j.to_drr, j.to_film, *drifts, j.cycle_film, j.cycle_drr, *j.scores.values())
-
-
-def _board(folder: Path):
-    """A TensorBoard writer; None where tensorboard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder))
