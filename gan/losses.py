@@ -1,12 +1,13 @@
 """What the generators are taught by, beside the discriminators: to keep the bones in place."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .networks import Generator, Picture
+from .networks import Picture
 
 Mask = Float[Tensor, "batch 1 height width"]
 
@@ -35,7 +36,7 @@ def edge_loss(x: Picture, translated: Picture, mask: Mask) -> Float[Tensor, ""]:
 
 
 def turned_loss(
-    generator: Generator, x: Picture, translated: Picture, mask: Mask, turn: int
+    generator: Callable[[Tensor], Tensor], x: Picture, translated: Picture, mask: Mask, turn: int
 ) -> Float[Tensor, ""]:
     """Translating a turned picture turns the translation (Fu et al. 2019, arXiv 1809.05852).
 

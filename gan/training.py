@@ -23,7 +23,6 @@ from drr.checkpoint import read_checkpoint, write_checkpoint
 from .config import TranslatorConfig
 from .judgement import Judgement, judge_looks
 from .losses import cycle_loss, edge_loss, real_loss, turned_loss
-from .networks import Generator
 from .pictures import Pictures, drawn, split
 from .processes import agreed, average_gradients, rank_and_count
 from .training_log import TrainingLog
@@ -149,39 +148,34 @@ def _step(state: TrainingState, course: Course, kept: float) -> dict[str, float]
     film, film_mask = _batch(course.films, rng, course)
     drr, drr_mask = _batch(course.radiographs, rng, course)
     grain = [_noise(film, rng, config), _noise(drr, rng, config) * drr_mask]
-    to_drr, to_film = (cast(Generator, state.generators[n]) for n in ("to_drr", "to_film"))
-    mixed = course.device.startswith("cuda") if config.mixed is None else config.mixed
-    kind = torch.device(course.device).type
+    to_drr, to_film = (_through(state.generators[n], course) for n in ("to_drr", "to_film"))
+    is_drr, is_film = (_through(state.judges[n], course) for n in ("drr", "film"))
     state.judges.requires_grad_(False)
-    with torch.autocast(kind, torch.bfloat16, enabled=mixed):
-        made_drr = to_drr(film) * film_mask
-        back_film = to_film(made_drr + grain[0] * film_mask) * film_mask
-        made_film = to_film(drr + grain[1]) * drr_mask
-        back_drr = to_drr(made_film + _noise(drr, rng, config) * drr_mask) * drr_mask
-        cycle = cycle_loss(film, back_film, film_mask) + cycle_loss(drr, back_drr, drr_mask)
-        same = turned = torch.zeros((), device=film.device)
-        if state.step % config.identity_every == 0:
-            same = cycle_loss(drr, to_drr(drr), drr_mask)
-            same = same + cycle_loss(film, to_film(film), film_mask)
-        edges = edge_loss(film, made_drr, film_mask) + edge_loss(drr, made_film, drr_mask)
-        fooled = real_loss(state.judges["drr"](made_drr), True)
-        fooled = fooled + real_loss(state.judges["film"](made_film), True)
-        if weights.turned > 0 and state.step % config.turned_every == 0:
-            turn = int(rng.integers(1, 8))
-            if state.step // config.turned_every % 2:
-                turned = turned_loss(to_drr, film, made_drr, film_mask, turn)
-            else:
-                turned = turned_loss(to_film, drr + grain[1], made_film, drr_mask, turn)
-        keeps = weights.cycle * cycle + weights.identity * same
-        loss = fooled + kept * (keeps + weights.edges * edges + weights.turned * turned)
+    made_drr = to_drr(film) * film_mask
+    back_film = to_film(made_drr + grain[0] * film_mask) * film_mask
+    made_film = to_film(drr + grain[1]) * drr_mask
+    back_drr = to_drr(made_film + _noise(drr, rng, config) * drr_mask) * drr_mask
+    cycle = cycle_loss(film, back_film, film_mask) + cycle_loss(drr, back_drr, drr_mask)
+    same = turned = torch.zeros((), device=film.device)
+    if state.step % config.identity_every == 0:
+        same = cycle_loss(drr, to_drr(drr), drr_mask)
+        same = same + cycle_loss(film, to_film(film), film_mask)
+    edges = edge_loss(film, made_drr, film_mask) + edge_loss(drr, made_film, drr_mask)
+    fooled = real_loss(is_drr(made_drr), True) + real_loss(is_film(made_film), True)
+    if weights.turned > 0 and state.step % config.turned_every == 0:
+        turn = int(rng.integers(1, 8))
+        if state.step // config.turned_every % 2:
+            turned = turned_loss(to_drr, film, made_drr, film_mask, turn)
+        else:
+            turned = turned_loss(to_film, drr + grain[1], made_film, drr_mask, turn)
+    keeps = weights.cycle * cycle + weights.identity * same
+    loss = fooled + kept * (keeps + weights.edges * edges + weights.turned * turned)
     _descend(state.teach, loss, state.generators)
     state.averaged.update_parameters(state.generators)
     state.judges.requires_grad_(True)
     shown_drr = state.pools["drr"].exchange(made_drr.detach(), rng)
     shown_film = state.pools["film"].exchange(made_film.detach(), rng)
-    with torch.autocast(kind, torch.bfloat16, enabled=mixed):
-        wrong = _judged(state.judges["drr"], drr, shown_drr)
-        wrong = wrong + _judged(state.judges["film"], film, shown_film)
+    wrong = _judged(is_drr, drr, shown_drr) + _judged(is_film, film, shown_film)
     _descend(state.judge, wrong, state.judges)
     if not math.isfinite(loss.item() + wrong.item()):
         raise ValueError(
@@ -191,7 +185,19 @@ def _step(state: TrainingState, course: Course, kept: float) -> dict[str, float]
     return {name: value.item() for name, value in (named | {"turned": turned}).items()}
 
 
-def _judged(judge: nn.Module, real: Tensor, made: Tensor) -> Tensor:
+def _through(network: nn.Module, course: Course) -> Callable[[Tensor], Tensor]:
+    """The network in mixed precision, where it is faster; losses are taken in full precision."""
+    kind, mixed = torch.device(course.device).type, course.config.mixed
+    mixed = kind == "cuda" if mixed is None else mixed
+
+    def run(pictures: Tensor) -> Tensor:
+        with torch.autocast(kind, torch.bfloat16, enabled=mixed):
+            return network(pictures).float()
+
+    return run
+
+
+def _judged(judge: Callable[[Tensor], Tensor], real: Tensor, made: Tensor) -> Tensor:
     return 0.5 * (real_loss(judge(real), True) + real_loss(judge(made), False))
 
 
