@@ -3,8 +3,9 @@
     python benchmarks/unseen_heads.py OUT [--frames 5000] [--heads 50] [--first-head 2000000]
 
 Digital heads of seeds never trained on, undeformed, from directions all around, each frame with a
-field of its own (round, rectangular, both; 60 to 290 mm wide), a magnification of its own, and one
-of translator_trials.py's looks. The field is found in the image. OUT.csv gets a row a frame and
+field of its own (round, rectangular, both; 70 to 300 mm wide), a magnification of its own, and one
+of translator_trials.py's looks. `--real` takes the two real heads of hand_landmarks.py in their
+place. The field is found in the image. OUT.csv gets a row a frame and
 goes on where it stopped; OUT.png shows the errors against the visible share of the skull.
 
 Errors are mm at the head; `at_distance` are those in 3D once the head's distance is the true one.
@@ -12,6 +13,7 @@ Errors are mm at the head; `at_distance` are those in 3D once the head's distanc
 
 import argparse
 import csv
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import itk
 import make_trial
 import numpy as np
 import translator_trials
+from hand_landmarks import HAND
 from scipy.spatial.transform import Rotation
 
 from calibration import Camera
@@ -35,18 +38,29 @@ make_trial.SIZE = translator_trials.SIZE = SIZE
 
 
 class Scene:
-    """A head for RTK, and its landmarks."""
+    """A head for RTK, and those of its landmarks that are known (ct, RAS, mm)."""
 
-    def __init__(self, seed: int):
+    def __init__(self, attenuation, landmarks: dict):
+        self.attenuation = attenuation
+        self.of = [n for n, name in enumerate(LANDMARK_NAMES) if name in landmarks]
+        self.points = np.array([landmarks[LANDMARK_NAMES[n]] for n in self.of], np.float64)
+
+    @staticmethod
+    def digital(seed: int) -> "Scene":
         volume, landmarks = digital_head(seed, SPACING_MM)
         mu = 0.02 * np.maximum(0, 1 + np.asarray(volume.data_hu, np.float32) / 1000)
         low = volume.ct_from_voxel[:3, 3]
         high = low + SPACING_MM * (np.array(mu.shape) - 1)
         turned = mu[::-1, ::-1].transpose(2, 1, 0)  # RTK's axes are LPS
-        self.attenuation = itk.image_from_array(np.ascontiguousarray(turned))
-        self.attenuation.SetSpacing([SPACING_MM] * 3)
-        self.attenuation.SetOrigin([float(-high[0]), float(-high[1]), float(low[2])])
-        self.points = np.array([landmarks[name] for name in LANDMARK_NAMES])
+        attenuation = itk.image_from_array(np.ascontiguousarray(turned))
+        attenuation.SetSpacing([SPACING_MM] * 3)
+        attenuation.SetOrigin([float(-high[0]), float(-high[1]), float(low[2])])
+        return Scene(attenuation, landmarks)
+
+    @staticmethod
+    def real(ct: Path) -> "Scene":
+        attenuation, _ = make_trial.read_head(ct)
+        return Scene(attenuation, HAND[ct.name.split(".")[0]])
 
     def project(self, K: np.ndarray, cam_from_ct: np.ndarray) -> np.ndarray:
         """Line integrals, SIZE x SIZE."""
@@ -95,31 +109,31 @@ def shown(line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator
     return name, (np.clip(image, 0, 1) * bits).round().astype(np.float32) / bits
 
 
-def frame_rows(model, scene: Scene, seed: int, number: int) -> list[list]:
+def frame_rows(model, scene: Scene, name: str, number: int, seed: int) -> list[list]:
     rng = np.random.default_rng((seed, number))
     K, pose, mask, field_mm = drawn_view(scene, rng)
-    name, image = shown(scene.project(K, pose), mask, rng)
+    look, image = shown(scene.project(K, pose), mask, rng)
     true = scene.points @ pose[:3, :3].T + pose[:3, 3]
     uv = true[:, :2] / true[:, 2:] * K[0, 0] + K[:2, 2]
     at = model(image, Camera(K, np.eye(4), SIZE, SIZE))
-    mm_per_px = true[:, 2] / K[0, 0]
-    flat = np.linalg.norm(at.uv_px - uv, axis=1) * mm_per_px
-    solid = np.linalg.norm(at.xyz_cam - true, axis=1)
-    nearer = true[:, 2].mean() / at.xyz_cam[:, 2].mean()
-    shape = np.linalg.norm(at.xyz_cam * nearer - true, axis=1)
+    found = at.xyz_cam[scene.of]
+    flat = np.linalg.norm(at.uv_px[scene.of] - uv, axis=1) * true[:, 2] / K[0, 0]
+    solid = np.linalg.norm(found - true, axis=1)
+    nearer = true[:, 2].mean() / found[:, 2].mean()
+    shape = np.linalg.norm(found * nearer - true, axis=1)
     u, v = np.rint(np.clip(uv, 0, SIZE - 1)).astype(int).T
     inside = (uv > -0.5).all(1) & (uv < SIZE - 0.5).all(1) & (mask[v, u] > 0.5)
-    lens = np.array([n.startswith("lens") for n in LANDMARK_NAMES])
+    lens = np.array([LANDMARK_NAMES[n].startswith("lens") for n in scene.of])
+    lenses = [f"{x[lens].mean():.2f}" if lens.any() else "nan" for x in (solid, shape)]
     toward = -pose[2, 1]
     facing = abs(toward) < 0.12 or (at.fit.cam_from_head[2, 1] < 0) == (toward > 0)
+    first = [name, number, look, f"{field_mm:.0f}", f"{inside.mean():.3f}", int(facing)]
     rows = []
     for part, of in (("in", inside), ("out", ~inside)):
         if of.any():
-            near = (x[of] < 10 for x in (flat, solid, shape))
-            rows.append([seed, number, name, f"{field_mm:.0f}", f"{inside.mean():.3f}",
-                         int(facing), part, int(of.sum()), f"{flat[of].mean():.2f}",
-                         *[f"{x.mean():.4f}" for x in near], f"{shape[of].mean():.2f}",
-                         f"{solid[lens].mean():.2f}", f"{shape[lens].mean():.2f}"])  # fmt: skip
+            near = [f"{(x[of] < 10).mean():.4f}" for x in (flat, solid, shape)]
+            means = [f"{x[of].mean():.2f}" for x in (flat, shape)]
+            rows.append([*first, part, int(of.sum()), means[0], *near, means[1], *lenses])
     return rows
 
 
@@ -129,20 +143,26 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=5000)
     parser.add_argument("--heads", type=int, default=50)
     parser.add_argument("--first-head", type=int, default=2_000_000)
+    parser.add_argument("--real", type=Path, nargs="*", default=[], help="CTs of hand_landmarks.py")
     args = parser.parse_args()
     table = args.out.with_suffix(".csv")
     if not table.exists():
         table.write_text(",".join(COLUMNS) + "\n")
-    done = {int(row["head"]) for row in csv.DictReader(table.open())}
-    model, each = read_head_model(), -(-args.frames // args.heads)
-    for seed in range(args.first_head, args.first_head + args.heads):
-        if seed in done:
+    done = {row["head"] for row in csv.DictReader(table.open())}
+    seeds = range(args.first_head, args.first_head + args.heads)
+    scenes = {str(seed): partial(Scene.digital, seed) for seed in seeds}
+    if args.real:
+        scenes = {ct.name.split(".")[0]: partial(Scene.real, ct) for ct in args.real}
+    model, each = read_head_model(), -(-args.frames // len(scenes))
+    for place, (name, make) in enumerate(scenes.items()):
+        if name in done:
             continue
-        scene = Scene(seed)
-        rows = [row for n in range(each) for row in frame_rows(model, scene, seed, n)]
+        scene = make()
+        seed = args.first_head + place
+        rows = [row for n in range(each) for row in frame_rows(model, scene, name, n, seed)]
         with table.open("a", newline="") as file:
             csv.writer(file).writerows(rows)
-        print(f"head {seed}", flush=True)
+        print(f"head {name}", flush=True)
     report(table, args.out.with_suffix(".png"))
 
 
