@@ -8,6 +8,9 @@ of translator_trials.py's looks. `--real` takes the two real heads of hand_landm
 place. The field is found in the image. OUT.csv gets a row a frame and
 goes on where it stopped; OUT.png shows the errors against the visible share of the skull.
 
+One radiograph hardly tells whether the face looks toward the source: `--facing given` says it, as
+the room does in practice, `unknown` leaves it open.
+
 Errors are mm at the head; `at_distance` are those in 3D once the head's distance is the true one.
 """
 
@@ -109,13 +112,15 @@ def shown(line_integrals: np.ndarray, mask: np.ndarray, rng: np.random.Generator
     return name, (np.clip(image, 0, 1) * bits).round().astype(np.float32) / bits
 
 
-def frame_rows(model, scene: Scene, name: str, number: int, seed: int) -> list[list]:
+def frame_rows(model, scene: Scene, name: str, number: int, seed: int, given: bool) -> list[list]:
     rng = np.random.default_rng((seed, number))
     K, pose, mask, field_mm = drawn_view(scene, rng)
     look, image = shown(scene.project(K, pose), mask, rng)
     true = scene.points @ pose[:3, :3].T + pose[:3, 3]
     uv = true[:, :2] / true[:, 2:] * K[0, 0] + K[:2, 2]
-    at = model(image, Camera(K, np.eye(4), SIZE, SIZE))
+    toward, camera = -pose[2, 1], Camera(K, np.eye(4), SIZE, SIZE)
+    said = ("toward" if toward > 0 else "away") if given else "unknown"
+    at = model(image, camera, facing=said)
     found = at.xyz_cam[scene.of]
     flat = np.linalg.norm(at.uv_px[scene.of] - uv, axis=1) * true[:, 2] / K[0, 0]
     solid = np.linalg.norm(found - true, axis=1)
@@ -125,8 +130,7 @@ def frame_rows(model, scene: Scene, name: str, number: int, seed: int) -> list[l
     inside = (uv > -0.5).all(1) & (uv < SIZE - 0.5).all(1) & (mask[v, u] > 0.5)
     lens = np.array([LANDMARK_NAMES[n].startswith("lens") for n in scene.of])
     lenses = [f"{x[lens].mean():.2f}" if lens.any() else "nan" for x in (solid, shape)]
-    toward = -pose[2, 1]
-    facing = abs(toward) < 0.12 or (at.fit.cam_from_head[2, 1] < 0) == (toward > 0)
+    facing = abs(toward) < 0.12 or (at.facing == "toward") == (toward > 0)
     first = [name, number, look, f"{field_mm:.0f}", f"{inside.mean():.3f}", int(facing)]
     rows = []
     for part, of in (("in", inside), ("out", ~inside)):
@@ -144,6 +148,7 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=50)
     parser.add_argument("--first-head", type=int, default=2_000_000)
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="CTs of hand_landmarks.py")
+    parser.add_argument("--facing", choices=["given", "unknown"], default="given")
     args = parser.parse_args()
     table = args.out.with_suffix(".csv")
     if not table.exists():
@@ -153,13 +158,14 @@ def main() -> None:
     scenes = {str(seed): partial(Scene.digital, seed) for seed in seeds}
     if args.real:
         scenes = {ct.name.split(".")[0]: partial(Scene.real, ct) for ct in args.real}
+    given = args.facing == "given"
     model, each = read_head_model(), -(-args.frames // len(scenes))
     for place, (name, make) in enumerate(scenes.items()):
         if name in done:
             continue
         scene = make()
         seed = args.first_head + place
-        rows = [row for n in range(each) for row in frame_rows(model, scene, name, n, seed)]
+        rows = [row for n in range(each) for row in frame_rows(model, scene, name, n, seed, given)]
         with table.open("a", newline="") as file:
             csv.writer(file).writerows(rows)
         print(f"head {name}", flush=True)

@@ -11,18 +11,20 @@ from drr.head_landmark_names import LANDMARK_NAMES
 from .head_card import HeadCard
 from .head_family import HELD_OUT, FamilyRange, family_head, stretched
 from .head_fit import fit_head, projected
-from .head_model import HeadModel
-from .head_network import HeadNetwork
+from .head_model import Facing, HeadModel
 from .head_shapes import ShapeModel, family_landmarks, shape_model
-from .views import PROFILE, ViewRange, draw_radiograph, look_at
+from .network import LandmarkNetwork
+from .views import ViewRange, draw_radiograph, look_at
 
 INSIDE_ONE_SD = 0.6827
+PROFILE = 0.12
+"""Cosine between the face's direction and the ray, below which the head counts as in profile."""
 SHAPE_HEADS = range(1, 401)
 """Seeds of the heads whose landmarks make the shape model."""
 
 
 class HeadErrors(NamedTuple):
-    """Errors of some views; mm at the head, deviations as the model has them."""
+    """Errors of views whose facing is given, mm at the head, and over the model's deviations."""
 
     network_over_sd: Float[np.ndarray, "view landmark 2"]
     fit_over_sd: Float[np.ndarray, "view landmark 3"]
@@ -34,12 +36,12 @@ class HeadErrors(NamedTuple):
     shape_mm: Float[np.ndarray, "view landmark"]
     """The same after the head's distance was made the true one."""
     in_field: Bool[np.ndarray, "view landmark"]
-    facing_right: Bool[np.ndarray, "view"]
-    """In profile either is."""
+    facing_found: Bool[np.ndarray, "view"]
+    """Where the facing was not given; in profile either is right."""
 
 
 def calibrated_head(
-    network: HeadNetwork,
+    network: LandmarkNetwork,
     family: FamilyRange,
     views: ViewRange,
     recipe: dict,
@@ -81,8 +83,13 @@ def head_errors(
             change = stretched(head, rng, family.stretch_sd)
             taken = draw_radiograph(head.model, head.points_ct, rng, views, True, change)
             view = look_at(taken, rng)
-            uv, sd, facing, _ = model.places(view.planes[:3])
-            fit = fit_head(model.shapes, taken.K, uv, sd)
+            true: Facing = "toward" if taken.toward_source > 0 else "away"
+            fits = {}
+            for facing in ("toward", "away"):
+                uv, sd = model.places(view.planes[:3], facing)
+                fits[facing] = (fit_head(model.shapes, taken.K, uv, sd), uv, sd)
+            fit, uv, sd = fits[true]
+            better = min(fits, key=lambda name: fits[name][0].cost)
             off = fit.xyz_cam - taken.points_cam
             sd_mm = np.sqrt(np.diagonal(fit.covariance_mm2, axis1=1, axis2=2))
             nearer = taken.points_cam[:, 2].mean() / fit.xyz_cam[:, 2].mean()
@@ -96,7 +103,7 @@ def head_errors(
                     np.linalg.norm(off, axis=1),
                     np.linalg.norm(fit.xyz_cam * nearer - taken.points_cam, axis=1),
                     view.in_field > 0,
-                    abs(taken.toward_source) < PROFILE or np.sign(taken.toward_source) == facing,
+                    abs(taken.toward_source) < PROFILE or better == true,
                 )
             )
     return HeadErrors(*(np.array(column) for column in zip(*rows, strict=True)))
@@ -107,7 +114,7 @@ def figures(errors: HeadErrors) -> dict[str, float]:
     inside = errors.in_field
     named = {
         "views": len(inside),
-        "facing_right": errors.facing_right.mean(),
+        "facing_found": errors.facing_found.mean(),
         "network_in_field_median_mm": np.median(errors.network_mm[inside]),
         "within_10_mm": (errors.fitted_mm < 10).mean(),
         "in_field_median_mm": np.median(errors.fitted_mm[inside]),

@@ -87,13 +87,11 @@ def family_views(
     first_head: int = 1,
     start: int = 0,
     looks_each: int = 4,
-    lies: float = 0.0,
 ) -> Iterator[View]:
     """Endless views of ever new heads, from the `start`-th on.
 
     Args:
         first_head: seed of the first head; the others follow it.
-        lies: share of views with the wrong facing; see `look_at`.
     """
     each = BLOCK * looks_each
     number = start // each
@@ -106,7 +104,7 @@ def family_views(
         order = np.random.default_rng((seed, 1, number)).permutation(each)
         for place in range(max(start - number * each, 0), each):
             rng = np.random.default_rng((seed, 2, number * each + place))
-            yield look_at(drawn[order[place] // looks_each], rng, lies=lies)
+            yield look_at(drawn[order[place] // looks_each], rng)
         number += 1
 
 

@@ -36,6 +36,8 @@ class HeadFit(NamedTuple):
     shape: Float[np.ndarray, "mode"]
     surprise: float
     """Root mean square of the pixels' residuals over their deviations."""
+    cost: float
+    """Half the sum of all squares, prior included: less the log of the posterior."""
 
 
 def fit_head(
@@ -77,7 +79,7 @@ def fit_head(
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = R, t
     surprise = float(np.sqrt(np.mean((residual / widened[:, None]) ** 2)))
-    return HeadFit(xyz, cov, pose, shape, surprise)
+    return HeadFit(xyz, cov, pose, shape, surprise, float(solution.cost))
 
 
 def _starts(model: ShapeModel, K, uv_px, depth_mm: float) -> list[tuple[np.ndarray, np.ndarray]]:

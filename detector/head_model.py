@@ -7,11 +7,13 @@ and their pose and shape are fitted to what it finds (`head_fit`).
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import shapely
 import torch
 from jaxtyping import Bool, Float
+from scipy.special import expit
 from scipy.stats import norm
 
 from calibration import Camera
@@ -23,13 +25,18 @@ from drr.weights_file import check_tensors
 from .detector import FACINGS, SD_OF_SCALE
 from .head_card import HeadCard, read_head_files, write_head_files
 from .head_fit import USUAL_DEPTH_MM, HeadFit, fit_head, pixels_by_xyz, projected
-from .head_network import HeadNetwork
 from .head_shapes import ShapeModel
-from .network import Shape
+from .network import LandmarkNetwork, Shape
 from .network_input import planes_of_attenuation, with_facing
 
 RELEASED = Path(__file__).parent / "weights" / "head.safetensors"
 SHAPE_PARTS = ("mean_mm", "modes_mm", "residual_sd_mm")
+
+
+Facing = Literal["toward", "away", "unknown"]
+"""Whether the face looks toward the source or away from it; in profile either may be said."""
+FACING_TRUST = 0.5
+"""How much of the difference of two fits counts, as landmarks' errors are not independent."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +51,28 @@ class HeadLandmarks:
     xyz_cam: Float[np.ndarray, "landmark 3"] | None
     """mm, in the camera's frame; None without a camera. All share the error of the distance."""
     sd_mm: Float[np.ndarray, "landmark"] | None
+    facing: Facing
     facing_probability: float
-    """That the face looks the way that was chosen, towards the source or away from it."""
+    """1 where it was given. Where it was not, the deviations hold what the other facing says."""
     fit: HeadFit
-    """Of the camera, or of a usual one where none was given."""
+    """In the camera, or in a usual one where none was given."""
+
+
+class _Reading(NamedTuple):
+    """The landmarks under one facing."""
+
+    facing: Facing
+    fit: HeadFit
+    uv_px: np.ndarray
+    variance_px2: np.ndarray
+    variance_mm2: np.ndarray
 
 
 @dataclass(frozen=True)
 class HeadModel:
     """A network of any head, the shapes of heads, and a card."""
 
-    network: HeadNetwork
+    network: LandmarkNetwork
     shapes: ShapeModel
     card: HeadCard
 
@@ -68,7 +86,7 @@ class HeadModel:
         """
         card, tensors = read_head_files(Path(path))
         try:
-            network = HeadNetwork(Shape(**card.shape))
+            network = LandmarkNetwork(Shape(**card.shape))
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its card describes no network: {error}") from error
         count = len(card.landmarks)
@@ -100,6 +118,7 @@ class HeadModel:
         field_polygon_px: Float[np.ndarray, "corner 2"] | None = None,
         depth_mm: tuple[float, float] = USUAL_DEPTH_MM,
         quarter_turns: int = 0,
+        facing: Facing = "unknown",
     ) -> HeadLandmarks:
         """The landmarks of one radiograph.
 
@@ -110,6 +129,8 @@ class HeadModel:
             field_polygon_px: outline of the field; None where it is to be found.
             depth_mm: the head's usual distance from the source along the axis, and its deviation.
             quarter_turns: turns of the frame, counter-clockwise, that bring the vertex upwards.
+            facing: a head looks nearly the same from azimuths a and 180 - a: say which it is, where
+                the room tells. Unknown, the better fit is taken.
 
         Raises:
             ValueError: the image is not the camera's size, or holds no numbers.
@@ -129,46 +150,61 @@ class HeadModel:
         shown = frame if transmission else float(frame.max()) - frame
         mask = field_mask(outline, window)
         plain = standardised(look_through(shown, window) * mask, mask)
-        uv, sd, _, facing_probability = self.places(planes_of_attenuation(plain, mask))
-        uv_px = window.frame_from_network(uv)
-        sd_px = sd * window.side_px / window.size_px
-        K = self._usual_K(uv_px) if camera is None else camera.K.numpy()
-        return self._placed(uv_px, sd_px, facing_probability, K, camera, depth_mm, outline)
+        planes, scale = planes_of_attenuation(plain, mask), window.side_px / window.size_px
+        readings = []
+        for said in ("toward", "away") if facing == "unknown" else (facing,):
+            uv, sd = self.places(planes, said)
+            uv_px, sd_px = window.frame_from_network(uv), sd * scale
+            K = self._usual_K(uv_px) if camera is None else camera.K.numpy()
+            readings.append(self._reading(said, K, uv_px, sd_px, depth_mm))
+        return self._told(readings, camera is not None, outline)
 
     def places(
-        self, planes: Float[np.ndarray, "3 128 128"]
-    ) -> tuple[Float[np.ndarray, "landmark 2"], Float[np.ndarray, "landmark"], float, float]:
-        """Network pixels, their deviations, the facing that was chosen, and its probability.
-
-        The facing is +1 towards the source, -1 away from it.
-        """
+        self, planes: Float[np.ndarray, "3 128 128"], facing: Facing
+    ) -> tuple[Float[np.ndarray, "landmark 2"], Float[np.ndarray, "landmark"]]:
+        """Network pixels and their deviations, before pose and shape are fitted."""
         device = next(self.network.parameters()).device
-        both = np.stack([with_facing(planes, facing) for facing in FACINGS])
+        batch = torch.from_numpy(with_facing(planes, FACINGS[facing == "away"])[None])
         with torch.inference_mode():
-            places, logit = self.network(torch.from_numpy(both).to(device))
-        chosen = int(logit.argmax())
-        probability = float(torch.sigmoid(logit[chosen] - logit[1 - chosen]))
-        scale = places.log_scale[chosen].exp().double().cpu().numpy()
-        uv = places.uv[chosen].double().cpu().numpy()
-        return uv, SD_OF_SCALE * self.card.sd_factor * scale, FACINGS[chosen], probability
+            places = self.network(batch.to(device))
+        scale = places.log_scale[0].exp().double().cpu().numpy()
+        uv = places.uv[0].double().cpu().numpy()
+        return uv, SD_OF_SCALE * self.card.sd_factor * scale
 
-    def _placed(self, uv_px, sd_px, facing_probability, K, camera, depth_mm, outline):
+    def _reading(self, facing, K, uv_px, sd_px, depth_mm) -> _Reading:
         fit = fit_head(self.shapes, K, uv_px, sd_px, depth_mm)
-        seen, by_xyz = projected(K, fit.xyz_cam), pixels_by_xyz(K, fit.xyz_cam)
-        cov = by_xyz @ fit.covariance_mm2 @ by_xyz.transpose(0, 2, 1)
-        sd = self.card.fit_factor * np.sqrt(np.trace(cov, axis1=1, axis2=2) / 2)
-        probability = in_field_probability(seen, sd, outline)
-        spread = np.trace(fit.covariance_mm2, axis1=1, axis2=2)
+        by_xyz = pixels_by_xyz(K, fit.xyz_cam)
+        flat = by_xyz @ fit.covariance_mm2 @ by_xyz.transpose(0, 2, 1)
+        variances = (
+            self.card.fit_factor**2 * np.trace(cov, axis1=1, axis2=2) / cov.shape[1]
+            for cov in (flat, fit.covariance_mm2)
+        )
+        return _Reading(facing, fit, projected(K, fit.xyz_cam), *variances)
+
+    def _told(self, readings: list[_Reading], solid: bool, outline) -> HeadLandmarks:
+        best = min(readings, key=lambda reading: reading.fit.cost)
+        variance_px2, variance_mm2, probability = best.variance_px2, best.variance_mm2, 1.0
+        for other in readings:
+            if other is best:
+                continue
+            probability = float(expit(FACING_TRUST * (other.fit.cost - best.fit.cost)))
+            away_px2 = ((other.uv_px - best.uv_px) ** 2).mean(1) + other.variance_px2
+            away_mm2 = ((other.fit.xyz_cam - best.fit.xyz_cam) ** 2).mean(1) + other.variance_mm2
+            variance_px2 = probability * variance_px2 + (1 - probability) * away_px2
+            variance_mm2 = probability * variance_mm2 + (1 - probability) * away_mm2
+        sd_px = np.sqrt(variance_px2)
+        in_field = in_field_probability(best.uv_px, sd_px, outline)
         return HeadLandmarks(
             names=tuple(self.card.landmarks),
-            uv_px=seen,
-            sd_px=sd,
-            in_field=probability > 0.5,
-            in_field_probability=probability,
-            xyz_cam=None if camera is None else fit.xyz_cam,
-            sd_mm=None if camera is None else self.card.fit_factor * np.sqrt(spread / 3),
-            facing_probability=facing_probability,
-            fit=fit,
+            uv_px=best.uv_px,
+            sd_px=sd_px,
+            in_field=in_field > 0.5,
+            in_field_probability=in_field,
+            xyz_cam=best.fit.xyz_cam if solid else None,
+            sd_mm=np.sqrt(variance_mm2) if solid else None,
+            facing=best.facing,
+            facing_probability=probability,
+            fit=best.fit,
         )
 
     def _usual_K(self, uv_px: Float[np.ndarray, "landmark 2"]) -> Float[np.ndarray, "3 3"]:

@@ -83,19 +83,12 @@ class LandmarkNetwork(nn.Module):
 
     def forward(self, planes: Float[Tensor, "batch 4 128 128"]) -> Places:
         """Places of all landmarks."""
-        return self.placed(*self.levels(planes))
-
-    def levels(self, planes: Float[Tensor, "batch 4 128 128"]) -> list[Tensor]:
-        """The trunk's features at strides of 8, 16 and 32 px."""
         x = self.stem(planes)
         levels = []
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
-        return levels[1:]
-
-    def placed(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> Places:
-        """Places of all landmarks, from the trunk's features."""
+        _, fine, middle, coarse = levels  # strides 4, 8, 16, 32 px
         inside = self.sides[0](fine) + functional.interpolate(
             self.sides[1](middle), scale_factor=2, mode="bilinear"
         )

@@ -3,21 +3,16 @@
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from drr.head_landmark_names import LANDMARK_NAMES
 
 from .head_family import FamilyRange, family_views
-from .head_network import HeadNetwork, learn_head
-from .network import Shape
+from .network import LandmarkNetwork, Shape
 from .training import Progress, TrainingConfig, train_on
 from .views import ViewRange
 from .warm_start import warmed
-
-LIES = 0.15
-"""Share of views whose facing is given wrong, so that the network learns to tell."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ def train_head_network(
     shape: Shape | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> HeadNetwork:
+) -> LandmarkNetwork:
     """The averaged network after the budget; goes on from the checkpoint in `folder`, if it fits.
 
     Args:
@@ -47,7 +42,7 @@ def train_head_network(
     config = config or HeadTrainingConfig()
     shape = shape or Shape(len(LANDMARK_NAMES))
     torch.manual_seed(config.seed)
-    network = HeadNetwork(shape)
+    network = LandmarkNetwork(shape)
     if config.training.warm_start:
         warmed(network)
     timeless = replace(config.training, minutes=0.0, steps=None, checkpoint_s=0.0)
@@ -60,17 +55,14 @@ def train_head_network(
             seed=config.seed,
             start=start,
             looks_each=config.training.looks_each,
-            lies=LIES,
         )
 
-    trained = train_on(
+    return train_on(
         network,
         views_from,
-        learn_head,
         folder,
         config.training,
         key=key,
         device=device,
         progress=progress,
     )
-    return cast(HeadNetwork, trained)

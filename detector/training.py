@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drr.checkpoint import read_checkpoint, write_checkpoint
@@ -31,8 +31,6 @@ from .training_log import TrainingLog
 from .views import Look, View, ViewRange, view_sequence
 from .warm_start import warmed
 
-Learn = Callable[[nn.Module, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From a network, planes, true places and whether the facing is right: the loss and the places."""
 Progress = Callable[[float, dict[str, float]], None]
 """Called after each step with the share of the budget spent, and the latest figures."""
 
@@ -68,7 +66,7 @@ class TrainingConfig:
 class _Run:
     """Everything that changes while training: what a checkpoint holds."""
 
-    def __init__(self, network: nn.Module, config: TrainingConfig, device: str):
+    def __init__(self, network: LandmarkNetwork, config: TrainingConfig, device: str):
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaged = get_ema_multi_avg_fn(config.average)
         self.averaged = AveragedModel(self.network, multi_avg_fn=averaged, use_buffers=True)
@@ -147,35 +145,23 @@ def train_network(
         )
 
     key = _key(points_ct, config, shape, seed, dataset, look)
-    trained = train_on(
-        network,
-        views_from,
-        _learn_places,
-        folder,
-        config,
-        key=key,
-        device=device,
-        progress=progress,
-    )
-    return cast(LandmarkNetwork, trained)
+    return train_on(network, views_from, folder, config, key=key, device=device, progress=progress)
 
 
 def train_on(
-    network: nn.Module,
+    network: LandmarkNetwork,
     views_from: Callable[[int], Iterator[View]],
-    learn: Learn,
     folder: Path,
     config: TrainingConfig,
     *,
     key: str,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> nn.Module:
+) -> LandmarkNetwork:
     """The network's moving average after the budget; goes on from a checkpoint with this key.
 
     Args:
         views_from: the views from the n-th on.
-        learn: what is minimised.
         folder: holds `detector.checkpoint` and `training.csv`.
     """
     run = _Run(network, config, device)
@@ -186,13 +172,13 @@ def train_on(
     views = views_from(run.step * config.batch)
     with Ahead(views, limit=4 * config.batch) as ahead, _stopped_by_sigterm():
         try:
-            _train(run, ahead, learn, config, device, checkpoint, key, log, progress)
+            _train(run, ahead, config, device, checkpoint, key, log, progress)
         finally:
             write_checkpoint(checkpoint, run.state(key))
-    return run.averaged.module.eval()
+    return cast(LandmarkNetwork, run.averaged.module).eval()
 
 
-def _train(run, views, learn, config, device, checkpoint, key, log, progress) -> None:
+def _train(run, views, config, device, checkpoint, key, log, progress) -> None:
     began = time.monotonic() - run.spent_s
     saved = time.monotonic()
     while (share := _share(run, config)) < 1:
@@ -201,7 +187,7 @@ def _train(run, views, learn, config, device, checkpoint, key, log, progress) ->
         asked = time.monotonic()
         batch = [next(views) for _ in range(config.batch)]
         waited_s = time.monotonic() - asked
-        figures = _step(run, batch, learn, config, device)
+        figures = _step(run, batch, config, device)
         run.spent_s = time.monotonic() - began
         waiting = waited_s / (time.monotonic() - asked)
         log.add(run.step, run.spent_s, figures | {"waiting": waiting})
@@ -212,19 +198,14 @@ def _train(run, views, learn, config, device, checkpoint, key, log, progress) ->
             saved = time.monotonic()
 
 
-def _step(
-    run: _Run, batch: list[View], learn: Learn, config: TrainingConfig, device: str
-) -> dict[str, float]:
+def _step(run: _Run, batch: list[View], config: TrainingConfig, device: str) -> dict[str, float]:
     planes = torch.from_numpy(np.stack([view.planes for view in batch]))
     planes = planes.to(device, memory_format=torch.channels_last)
     truth = torch.from_numpy(np.stack([view.uv for view in batch])).to(device)
-    right = torch.tensor([view.facing_is_right for view in batch], device=device)
     run.optimizer.zero_grad()
     parts = run.replicas if len(batch) % len(run.replicas) == 0 else run.replicas[:1]
-    given = (tensor.chunk(len(parts)) for tensor in (planes, truth, right))
-    done = list(
-        run.pool.map(lambda part: _gradients(learn, *part), zip(parts, *given, strict=True))
-    )
+    work = zip(parts, planes.chunk(len(parts)), truth.chunk(len(parts)), strict=True)
+    done = list(run.pool.map(lambda part: _gradients(*part), work))
     for replica in parts[1:]:
         pairs = zip(run.network.parameters(), replica.parameters(), strict=True)
         for parameter, other in pairs:
@@ -240,21 +221,13 @@ def _step(
     return {"loss": loss} | errors_mm(batch, np.concatenate([uv for _, uv in done]))
 
 
-def _gradients(
-    learn: Learn, network: nn.Module, planes: Tensor, truth: Tensor, right: Tensor
-) -> tuple[float, np.ndarray]:
+def _gradients(network: LandmarkNetwork, planes: Tensor, truth: Tensor) -> tuple[float, np.ndarray]:
     """Leave the gradients of part of a batch in the network; its loss and places."""
     torch.set_num_threads(1)
-    loss, uv = learn(network, planes, truth, right)
-    loss.backward()
-    return loss.item(), uv.detach().cpu().numpy()
-
-
-def _learn_places(
-    network: nn.Module, planes: Tensor, truth: Tensor, right: Tensor
-) -> tuple[Tensor, Tensor]:
     places = network(planes)
-    return landmark_loss(places, truth, cast(LandmarkNetwork, network).centres_px), places.uv
+    loss = landmark_loss(places, truth, network.centres_px)
+    loss.backward()
+    return loss.item(), places.uv.detach().cpu().numpy()
 
 
 def errors_mm(batch: list[View], uv: Float[np.ndarray, "batch landmark 2"]) -> dict[str, float]:

@@ -24,8 +24,6 @@ from .network_input import INPUT_PX, planes_of_attenuation, with_facing
 
 PIXELS_MERGED = 16
 """A network pixel is the mean of so many pixels of a frame: less noise, finer grey steps."""
-PROFILE = 0.12
-"""Cosine between the face's direction and the ray, below which the head counts as in profile."""
 WHOLE_WINDOW = Window(0.0, 0.0, float(INPUT_PX))
 
 
@@ -80,8 +78,6 @@ class View(NamedTuple):
     uv: Float[np.ndarray, "landmark 2"]
     in_field: Float[np.ndarray, "landmark"]
     mm_per_px: float
-    facing_is_right: float = 1.0
-    """0 where the plane that says which way the face looks tells a lie, to learn to see it."""
 
 
 def draw_radiograph(
@@ -129,17 +125,11 @@ def draw_radiograph(
     return Radiograph(line_integrals, uv, mm_per_px, toward_source, hard, K, points_cam)
 
 
-def look_at(
-    radiograph: Radiograph,
-    rng: np.random.Generator,
-    look: Look | None = None,
-    lies: float = 0.0,
-) -> View:
+def look_at(radiograph: Radiograph, rng: np.random.Generator, look: Look | None = None) -> View:
     """The radiograph as some machine would show it, collimated, with its labels.
 
     Args:
         look: in place of a machine drawn at random.
-        lies: share of the views, but for profiles, in which the plane of the facing is wrong.
     """
     collimation = _fitted(random_collimation(rng, INPUT_PX, INPUT_PX))
     machine = Fluoroscope.randomised(rng)
@@ -158,17 +148,16 @@ def look_at(
     seen = field_mask((collimation.polygon_px - centre) * grown + centre, WHOLE_WINDOW)
     # near the profile both readings are alike: let the plane be either
     facing = 1.0 if radiograph.toward_source + 0.08 * rng.standard_normal() > 0 else -1.0
-    lie = lies > 0 and abs(radiograph.toward_source) > PROFILE and rng.random() < lies
     if look is None:
         shown = film(radiograph.line_integrals, machine, mask, rng)
         plain = standardised(shown * seen, seen)
     else:
         plain = look(radiograph.line_integrals, seen, rng)
-    planes = with_facing(planes_of_attenuation(plain, seen), -facing if lie else facing)
+    planes = with_facing(planes_of_attenuation(plain, seen), facing)
     u, v = np.rint(np.clip(radiograph.uv, 0, INPUT_PX - 1)).astype(int).T
     on_image = ((radiograph.uv > -0.5) & (radiograph.uv < INPUT_PX - 0.5)).all(-1)
     in_field = (on_image & (mask[v, u] > 0.5)).astype(np.float32)
-    return View(planes, radiograph.uv, in_field, radiograph.mm_per_px, float(not lie))
+    return View(planes, radiograph.uv, in_field, radiograph.mm_per_px)
 
 
 def view_sequence(

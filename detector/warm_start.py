@@ -12,7 +12,7 @@ from .card import read_weights
 from .network import LandmarkNetwork
 
 RELEASED = Path(__file__).parent / "weights" / "digital_head.safetensors"
-OWN = ("maps.", "log_scale.", "facing.")
+OWN = ("maps.", "log_scale.")
 """What belongs to the landmarks of one subject."""
 
 

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -80,12 +81,14 @@ def locate_with_head(
     *,
     transmission: bool = True,
     distorted: bool = False,
+    facing: Literal["toward", "away", "unknown"] = "unknown",
 ) -> list[Located]:
     """The 55 landmarks of the head in radiographs, with places in `cam` where a rig is given.
 
     Args:
         transmission: brighter means more x-rays; False where brighter means more attenuation.
         distorted: the images are as they were recorded; the rig's map takes the distortion out.
+        facing: whether the face looks toward the source.
     """
     from calibration.undistort import trial_maps, undistorted_image
     from detector.head_fit import USUAL_DEPTH_MM
@@ -106,7 +109,8 @@ def locate_with_head(
         assert isinstance(image, np.ndarray)
         seen = image if maps is None else undistorted_image(image, maps)
         try:
-            at = model(seen, camera, transmission=transmission, depth_mm=depth_mm)
+            options = {"transmission": transmission, "depth_mm": depth_mm, "facing": facing}
+            at = model(seen, camera, **options)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
         found.append(

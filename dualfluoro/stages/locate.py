@@ -20,6 +20,7 @@ def locate(
     view: str | None = None,
     intensity: Literal["transmission", "attenuation"] = "transmission",
     distorted: bool = False,
+    facing: Literal["toward", "away", "unknown"] = "unknown",
     common: Common = DEFAULTS,
 ) -> Path:
     """Find landmarks in images or volumes; a CSV with a row for each, and a sheet to look at.
@@ -41,13 +42,18 @@ def locate(
     distorted
         For the model `head`: the images are as they were recorded, and the rig's map takes the
         distortion out. Results are in undistorted pixels.
+    facing
+        For the model `head`: whether the face looks toward the source or away from it. One
+        radiograph hardly tells; where the room does, say it.
     """
     if (rig is None) != (view is None):
         raise ValueError("--rig and --view belong together: a rig.json, and the name of a camera")
     if model != HEAD and rig is not None:
         raise ValueError("--rig and --view are of use to the model `head` alone")
-    if model != HEAD and (distorted or intensity != "transmission"):
-        raise ValueError("--intensity and --distorted are of use to the model `head` alone")
+    if model != HEAD and (distorted or intensity != "transmission" or facing != "unknown"):
+        raise ValueError(
+            "--intensity, --distorted, --facing: of use to the model `head` alone"
+        )
     if out.suffix.lower() != ".csv":
         raise ValueError(f"--out {out}: the file of the results ends in .csv")
     if not images:
@@ -63,6 +69,7 @@ def locate(
             common,
             transmission=intensity == "transmission",
             distorted=distorted,
+            facing=facing,
         )
     else:
         located = locate_with_model(images, Path(model), common)
