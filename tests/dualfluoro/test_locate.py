@@ -1,6 +1,7 @@
 """`train landmarks` and `locate` as a user runs them, on small made-up images."""
 
 import csv
+import json
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from detector import patch_settings
 from detector.patch_settings import PatchSettings
+from drr import LANDMARK_NAMES
+from dualfluoro.cli import main
 from dualfluoro.options import Common
 from dualfluoro.stages.locate import locate
 from dualfluoro.stages.train_landmarks import train_landmarks
@@ -97,3 +100,50 @@ def test_what_is_missing_is_said(tmp_path):
     for option in ({"distorted": True}, {"intensity": "attenuation"}):
         with pytest.raises(ValueError, match="of use to the model `head` alone"):
             locate(image, model=str(tmp_path / "m.safetensors"), out=out, **option)
+
+
+def test_the_released_head_model_from_the_command_line(tmp_path):
+    camera = {
+        "width": 160, "height": 160, "pixel_spacing_mm": None, "distortion": None,
+        "K": [[500, 0, 79.5], [0, 500, 79.5], [0, 0, 1]],
+    }  # fmt: skip
+    away = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 1500], [0, 0, 0, 1]]
+    poses = {"A": np.eye(4).tolist(), "B": away}
+    cameras = [camera | {"name": name, "cam_from_world": pose} for name, pose in poses.items()]
+    rig = tmp_path / "rig.json"
+    rig.write_text(
+        json.dumps({"format": "dualfluoro-rig", "version": 1, "unit": "mm", "cameras": cameras})
+    )
+    rng, image = np.random.default_rng(0), tmp_path / "frame.png"
+    cv2.imwrite(str(image), rng.integers(60, 200, (160, 160), np.uint8))
+    out = tmp_path / "found.csv"
+    given = ["--model", "head", "--out", str(out), "--quiet", "--device", "cpu"]
+    assert main(["locate", str(image), *given, "--facing", "away"]) == 0
+    flat = list(csv.DictReader(out.open()))
+    assert [row["landmark"] for row in flat] == list(LANDMARK_NAMES)
+    assert all(row["x_mm"] == "" and float(row["sd_px"]) > 0 for row in flat)
+    assert main(["locate", str(image), *given, "--rig", str(rig), "--view", "A"]) == 0
+    for row in csv.DictReader(out.open()):
+        x, y, z = (float(row[f"{axis}_mm"]) for axis in "xyz")
+        assert float(row["u_px"]) == pytest.approx(500 * x / z + 79.5, abs=0.01)
+        assert float(row["v_px"]) == pytest.approx(500 * y / z + 79.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--rig", "rig.json", "--view", "C"], "C"),
+        (["--distorted"], "--distorted takes --rig"),
+        (["--facing", "up"], "Invalid value"),
+    ],
+)
+def test_wrong_options_of_the_head_model(tmp_path, capsys, options, says, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("frame.png", np.full((64, 64), 90, np.uint8))
+    K = [[500, 0, 31.5], [0, 500, 31.5], [0, 0, 1]]
+    camera = {"name": "A", "width": 64, "height": 64, "K": K, "pixel_spacing_mm": None,
+              "cam_from_world": np.eye(4).tolist(), "distortion": None}  # fmt: skip
+    rig = {"format": "dualfluoro-rig", "version": 1, "unit": "mm", "cameras": [camera]}
+    (tmp_path / "rig.json").write_text(json.dumps(rig))
+    assert main(["locate", "frame.png", "--model", "head", "--out", "x.csv", *options]) in (1, 2)
+    assert says in capsys.readouterr().err and not (tmp_path / "x.csv").exists()
