@@ -18,6 +18,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 THRESHOLD_HU, STEP_MM, REACH_MM = -300.0, 0.25, 1500.0
+REGROWN = 14  # voxels: the tip of a nose is far from where four layers were taken off
 HOLDER_MM = 20.0  # a last body thinner than that, behind air, is couch or head rest
 
 
@@ -35,7 +36,8 @@ class Scan:
         core = ndimage.binary_erosion(body, iterations=4)
         labels, count = ndimage.label(core)
         largest = 1 + np.argmax(np.bincount(labels.ravel(), minlength=count + 1)[1:])
-        head = ndimage.binary_dilation(labels == largest, iterations=6) & body
+        # within the body, so that tip of nose and ears come back and what lies apart does not
+        head = ndimage.binary_dilation(labels == largest, iterations=REGROWN, mask=body)
         filled = head.copy()
         for axis in range(3):
             for n in range(head.shape[axis]):

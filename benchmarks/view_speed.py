@@ -19,9 +19,10 @@ from pathlib import Path  # noqa: E402
 import nibabel  # noqa: E402
 import numpy as np  # noqa: E402
 
-from dualfluoro import load_trial  # noqa: E402
+from dualfluoro import exposure, load_trial  # noqa: E402
 from dualfluoro.demo_trial import DemoPlan, write_demo_trial  # noqa: E402
 from dualfluoro.offscreen import can_draw  # noqa: E402
+from dualfluoro.options import Common  # noqa: E402
 from dualfluoro.recording import open_tracked  # noqa: E402
 from dualfluoro.scene import scene_of  # noqa: E402
 from dualfluoro.scene_surfaces import FOLDER  # noqa: E402
@@ -73,6 +74,7 @@ def made_trial(folder, frames, shape):
     step = np.array(data.shape) / shape
     affine = image.affine @ np.diag([*step, 1])
     affine[:3, 3] = image.affine[:3, :3] @ ((step - 1) / 2) + image.affine[:3, 3]
+    exposure(folder, common=Common(quiet=True))  # as `track` leaves it: fields are known
     nibabel.save(nibabel.Nifti1Image(large, affine), folder / "ct.nii.gz")
     return folder
 

@@ -16,6 +16,10 @@ def whole(path: str | Path) -> Iterator[Path]:
     try:
         yield unfinished
         os.replace(unfinished, target)
+    except OSError as error:
+        if error.filename is None:  # a disk that is full does not say of which file
+            error.filename = str(target)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

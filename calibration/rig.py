@@ -69,7 +69,11 @@ class Rig:
     @staticmethod
     def read(path: str | Path) -> "Rig":
         """The rig of a rig.json; ValueError where the file is not one."""
-        return Rig(*read_rig(path))
+        cameras, uncertainty = read_rig(path)
+        try:
+            return Rig(cameras, uncertainty)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def write(self, path: str | Path) -> None:
         """Write the rig as rig.json, whole or not at all."""

@@ -83,6 +83,8 @@ def _parsed(path: Path) -> object:
         raise ValueError(
             f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"
         ) from None
+    except ValueError as error:  # a number of 4300 digits
+        raise ValueError(f"{path}: not a rig file: {error}") from None
 
 
 def _entry(camera: Camera) -> dict:

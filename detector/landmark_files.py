@@ -89,7 +89,7 @@ def check_near_volume(points_ct: Mapping[str, Point], volume: Volume, origin: st
 def _json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a JSON file: {error}") from error
     except KeyError as error:
         raise ValueError(f"{path}: the name {error.args[0]!r} stands there twice") from error
@@ -184,7 +184,7 @@ def _add(points: dict[str, Point], label: str, point: Point, where: str | Path) 
 def _checked(name: str, point: object, where: str | Path) -> Point:
     try:
         values = np.asarray(point, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.zeros(0)
     if values.shape != (3,) or not np.isfinite(values).all():
         raise ValueError(

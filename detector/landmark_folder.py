@@ -18,6 +18,7 @@ from jaxtyping import Float
 TABLE = "landmarks.csv"
 MOST_ROWS = 5_000_000
 MOST_LANDMARKS = 2_000
+LONGEST_NAME = 1000
 FARTHEST = 1e6
 
 
@@ -107,6 +108,8 @@ def _rows(reader, table: Path) -> tuple[dict, int]:
 def _check_names(image: str, name: str, where: str) -> None:
     if not image or not name:
         raise ValueError(f"{where}: the image and the landmark must have names")
+    if max(len(image), len(name)) > LONGEST_NAME:
+        raise ValueError(f"{where}: a name has more than {LONGEST_NAME} characters")
     if "\0" in image or Path(image).is_absolute() or ".." in Path(image).parts:
         raise ValueError(f"{where}: {image!r} is not a file inside the folder")
 

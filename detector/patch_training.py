@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -191,5 +192,7 @@ def _saved(checkpoint: Path) -> dict | None:
 
 
 def _save(state: dict, path: Path) -> None:
-    with whole(path) as unfinished:
-        torch.save(state, unfinished)
+    content = BytesIO()
+    torch.save(state, content)
+    with whole(path) as unfinished:  # torch itself says nothing of a full disk
+        unfinished.write_bytes(content.getbuffer())

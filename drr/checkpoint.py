@@ -1,5 +1,6 @@
 """Checkpoints of trainings: tensors, numbers and strings, written whole, read without pickle."""
 
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -9,8 +10,10 @@ from calibration.atomic import whole
 
 def write_checkpoint(path: Path, state: dict) -> None:
     """Whole or not at all; `state` holds tensors, numbers, strings, lists and dicts of them."""
-    with whole(path) as unfinished:
-        torch.save(state, unfinished)
+    content = BytesIO()
+    torch.save(state, content)
+    with whole(path) as unfinished:  # torch itself says nothing of a full disk
+        unfinished.write_bytes(content.getbuffer())
 
 
 def read_checkpoint(path: Path) -> dict | None:

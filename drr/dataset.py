@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ def read_manifest(folder: Path) -> Json:
         shards = [(s["file"], s["count"], s["sha256"]) for s in manifest["shards"]]
         known &= all(Path(str(name)).name == name for name, *_ in shards)
         known &= isinstance(manifest["parameters"], dict)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: not the manifest of a data set: {error!r}") from error
     if not known:
         raise ValueError(f"{path}: not the manifest of a {FORMAT} of version {VERSION}")
@@ -99,8 +100,15 @@ def read_shard(path: Path, sha256: str) -> Iterator[LabelledRadiograph]:
     """The radiographs of a shard; ValueError where it is not the one that was written."""
     if _sha256(path) != sha256:
         raise ValueError(f"{path}: not the file that the manifest describes; delete it, make anew")
-    with np.load(path, allow_pickle=False) as archive:
-        shard = {name: archive[name] for name in archive.files}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            shard = {name: archive[name] for name in archive.files}
+        yield from _radiographs(shard)
+    except (OSError, EOFError, ValueError, LookupError, TypeError, BadZipFile) as error:
+        raise ValueError(f"{path}: a damaged shard; delete it, make anew ({error})") from None
+
+
+def _radiographs(shard: dict[str, np.ndarray]) -> Iterator[LabelledRadiograph]:
     starts = [0, *shard["field_ends"][:-1]]
     for n, (start, end) in enumerate(zip(starts, shard["field_ends"], strict=True)):
         width, height = shard["size_px"][n]

@@ -95,33 +95,58 @@ def _words(found: Slice, dataset: Dataset) -> Integer[np.ndarray, "row column"]:
 
 
 def _decoded(found: Slice, dataset: Dataset) -> Integer[np.ndarray, "row column"]:
-    """A compressed image, by way of a file that holds its pixels and nothing else."""
-    alone = Dataset()
-    alone.file_meta = FileMetaDataset()
-    alone.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
-    alone.file_meta.MediaStorageSOPClassUID = alone.SOPClassUID = CTImageStorage
-    alone.file_meta.MediaStorageSOPInstanceUID = alone.SOPInstanceUID = UID("1.2")
-    alone.Rows, alone.Columns = found.size
-    alone.SamplesPerPixel, alone.PhotometricInterpretation = 1, "MONOCHROME2"
-    for tag in PIXEL_TAGS:
-        setattr(alone, tag, dataset[tag].value)
+    """A compressed image of a file."""
+    syntax = dataset.file_meta.TransferSyntaxUID
     try:
         count = max(1, int(dataset.get("NumberOfFrames") or 1))
         frame = get_frame(dataset.PixelData, found.frame or 0, number_of_frames=count)
-        alone.PixelData = encapsulate([frame])
-        with tempfile.TemporaryDirectory() as folder:
-            alone.save_as(Path(folder) / "slice.dcm", enforce_file_format=True)
-            image = sitk.ReadImage(str(Path(folder) / "slice.dcm"), imageIO="GDCMImageIO")
-        values = sitk.GetArrayFromImage(image)[0]
-        if values.shape != found.size or values.dtype.kind not in "iu":
-            raise ValueError(f"decoded to {values.shape}, {values.dtype}")
+        bits = {tag: dataset[tag].value for tag in PIXEL_TAGS}
+        return decompressed([frame], syntax, found.size, bits)
     except (RuntimeError, ValueError, TypeError, IndexError, EOFError, OSError) as error:
-        name = dataset.file_meta.TransferSyntaxUID.name
         raise ValueError(
-            f"{found.name} cannot be read: its pixels are compressed as {name}, for which there is "
-            "no decoder here, or they are damaged; export the series uncompressed"
+            f"{found.name} cannot be read: its pixels are compressed as {syntax.name}, for which "
+            "there is no decoder here, or they are damaged; export the series uncompressed"
         ) from error
-    return values.astype(f"u{dataset.BitsAllocated // 8}")
+
+
+def decompressed(
+    fragments: list[bytes],
+    syntax: UID,
+    size: tuple[int, int],
+    bits: dict[str, int],
+    photometric: str = "MONOCHROME2",
+) -> Integer[np.ndarray, "row column ..."]:
+    """The words of a compressed image, by way of a file that holds its pixels and nothing else.
+
+    Args:
+        size: rows and columns.
+        bits: the values of BitsAllocated, BitsStored, HighBit and PixelRepresentation.
+        photometric: one of colour gives an image with three values a pixel.
+
+    Raises:
+        ValueError, RuntimeError: no decoder, or damaged.
+    """
+    alone = Dataset()
+    alone.file_meta = FileMetaDataset()
+    alone.file_meta.TransferSyntaxUID = syntax
+    alone.file_meta.MediaStorageSOPClassUID = alone.SOPClassUID = CTImageStorage
+    alone.file_meta.MediaStorageSOPInstanceUID = alone.SOPInstanceUID = UID("1.2")
+    alone.Rows, alone.Columns = size
+    grey = photometric.startswith("MONOCHROME")
+    alone.SamplesPerPixel = 1 if grey else 3
+    alone.PhotometricInterpretation = "MONOCHROME2" if grey else photometric
+    if not grey:
+        alone.PlanarConfiguration = 0
+    for tag, value in bits.items():
+        setattr(alone, tag, value)
+    alone.PixelData = encapsulate([b"".join(fragments)])
+    with tempfile.TemporaryDirectory() as folder:
+        alone.save_as(Path(folder) / "slice.dcm", enforce_file_format=True)
+        image = sitk.ReadImage(str(Path(folder) / "slice.dcm"), imageIO="GDCMImageIO")
+    values = sitk.GetArrayFromImage(image)[0]
+    if values.shape[:2] != size or values.dtype.kind not in "iu":
+        raise ValueError(f"decoded to {values.shape}, {values.dtype}")
+    return values.astype(f"u{bits['BitsAllocated'] // 8}")
 
 
 def _padding(
@@ -147,15 +172,20 @@ def _word(value: object, dataset: Dataset) -> int | None:
 def _stored(
     words: Integer[np.ndarray, "row column"], dataset: Dataset
 ) -> Integer[np.ndarray, "row column"]:
-    """The stored bits of the words, signed where they say so."""
-    bits = dataset.BitsStored
-    low = dataset.HighBit + 1 - bits
-    if bits == dataset.BitsAllocated:
-        return (
-            words.view(words.dtype.str.replace("u", "i")) if dataset.PixelRepresentation else words
-        )
+    return stored_values(
+        words, dataset.BitsStored, dataset.HighBit, signed=bool(dataset.PixelRepresentation)
+    )
+
+
+def stored_values(
+    words: Integer[np.ndarray, "..."], bits: int, high_bit: int, *, signed: bool
+) -> Integer[np.ndarray, "..."]:
+    """The stored bits of unsigned words, the highest of them at `high_bit`."""
+    if bits == 8 * words.dtype.itemsize:
+        return words.view(words.dtype.str.replace("u", "i")) if signed else words
+    low = high_bit + 1 - bits
     values = (words >> np.array(low, words.dtype)) & np.array(2**bits - 1, words.dtype)
-    if not dataset.PixelRepresentation:
+    if not signed:
         return values
     sign = 2 ** (bits - 1)
     return (values.astype(np.int64) ^ sign) - sign

@@ -6,7 +6,6 @@ kept; what was changed, left out or is odd stands in the volume's notes.
 """
 
 import math
-import zlib
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -17,9 +16,6 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float
 from nibabel.arrayproxy import ArrayProxy
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 
 from .gantry_tilt import upright
 from .hounsfield import checked_hu, hounsfield
@@ -28,7 +24,6 @@ from .volume import Volume, moved
 NIFTI = (".nii", ".nii.gz")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-NIFTI_ERRORS = (ImageFileError, HeaderDataError, WrapStructError)
 MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 FORMS_APART_MM = 0.1
 LARGEST_VOXELS = 2**31
@@ -73,7 +68,9 @@ def _read_nifti(path: Path) -> Volume:
         stored = cast(ArrayProxy, image.dataobj)
         raw = np.asanyarray(stored.get_unscaled())
         ct_from_voxel = _nifti_affine(image)
-    except (OSError, EOFError, zlib.error, *NIFTI_ERRORS) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # whatever broken bytes make nibabel stumble over
         raise ValueError(f"cannot be read, truncated or not NIfTI ({error})") from error
     while raw.ndim > 3 and raw.shape[-1] == 1:
         raw = raw[..., 0]

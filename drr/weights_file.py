@@ -18,7 +18,7 @@ def write_weights_file(
     contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"format": kind, "version": version} | card, indent=1)
     with whole(path.with_suffix(".json")) as unfinished_card, whole(path) as unfinished:
-        safetensors.torch.save_file(contiguous, unfinished)
+        unfinished.write_bytes(safetensors.torch.save(contiguous))  # a full disk is an OSError
         unfinished_card.write_text(text + "\n")
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .stages.batch import batch
     from .stages.calibrate import calibrate
     from .stages.convert import convert
     from .stages.demo import demo
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Trial": ".trial",
+    "batch": ".stages.batch",
     "calibrate": ".stages.calibrate",
     "convert": ".stages.convert",
     "demo": ".stages.demo",
@@ -51,6 +53,7 @@ _MODULE_OF = {
 
 __all__ = [
     "Trial",
+    "batch",
     "calibrate",
     "convert",
     "demo",

@@ -121,7 +121,7 @@ def room_plot(solved: SolvedRig, cameras: tuple[Camera, ...]) -> go.Figure:
         margin={"l": 0, "r": 0, "t": 10, "b": 0},
         paper_bgcolor="rgba(0,0,0,0)",
         font={"color": "#808080"},
-        scene={"aspectmode": "data", "camera": {"eye": {"x": 1.2, "y": -1.8, "z": 1.0}}, **axes},
+        scene={"aspectmode": "data", "camera": {"eye": {"x": 1.6, "y": -2.4, "z": 1.3}}, **axes},
         legend={"orientation": "h", "y": 1.02},
     )
     return figure

@@ -194,8 +194,8 @@ def _images(reads: Sequence[ReadView], solved: SolvedRig) -> str:
                     picture(webp(_ringed(small, scales[v], solved, v, p), QUALITY), caption)
                 )
     said = (
-        "Undistorted. Green: found and used; red: found, an outlier; orange: not found, or in "
-        "another bead's shadow. Rings are where the rig has the bead."
+        "Undistorted. Green ring: found and used; red with a cross: found, an outlier; orange in "
+        "a square: not found, or in another bead's shadow. Rings are where the rig has the bead."
     )
     return section("Images", row(*parts), note(said))
 
@@ -225,6 +225,10 @@ def _ringed(drawn: np.ndarray, scale: float, solved: SolvedRig, v: int, p: int) 
         u, v_ = np.round(((pixels[bead] + 0.5) * scale - 0.5) * 16).astype(int).tolist()
         color = USED if bead in used else OUTLIER if bead in found else MISSING
         cv2.circle(drawn, (u, v_), 16 * 7, color, 1, cv2.LINE_AA, 4)
+        if color == OUTLIER:
+            cv2.drawMarker(drawn, (u // 16, v_ // 16), color, cv2.MARKER_TILTED_CROSS, 18)
+        elif color == MISSING:
+            cv2.drawMarker(drawn, (u // 16, v_ // 16), color, cv2.MARKER_SQUARE, 18)
     return drawn
 
 

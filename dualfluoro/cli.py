@@ -1,11 +1,16 @@
 """The command `dualfluoro`: every subcommand is a stage's own function."""
 
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cyclopts import App, CycloptsError
 
+from .error_words import said_of
+from .stages.batch import batch
 from .stages.calibrate import calibrate
 from .stages.convert import convert
 from .stages.demo import demo
@@ -30,14 +35,15 @@ A trial is a folder with a trial.toml. Start with `dualfluoro demo`, or with
 `dualfluoro new DIR`, `prepare DIR`, `track DIR`. Research software, not a medical device.
 """
 
-WRONG_USAGE, FAILED, INTERRUPTED = 2, 1, 130
+LONGEST_LINE = 2000
+WRONG_USAGE, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
 def build_app() -> App:
     """The command line, made from the signatures of the stages."""
-    app = App(name="dualfluoro", help=HELP, version=_version)
+    app = App(name="dualfluoro", help=HELP, version=_version, suppress_keyboard_interrupt=False)
     made = (demo, new, calibrate, landmarks, synthesize, prepare)
-    stages = (*made, detect, track, exposure, evaluate, view, report, convert, locate)
+    stages = (*made, detect, track, exposure, evaluate, view, report, convert, locate, batch)
     for place, stage in enumerate(stages):
         app.command(stage, sort_key=place)
     train = App(
@@ -57,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     tokens = list(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings():
         warnings.showwarning = _silence if "--quiet" in tokens else _note
-        return _run(tokens)
+        with _sigterm_interrupts():
+            return _run(tokens)
 
 
 def _run(tokens: list[str]) -> int:
@@ -67,20 +74,29 @@ def _run(tokens: list[str]) -> int:
         _complain(str(error), "see: dualfluoro --help")
         return WRONG_USAGE
     except (ValueError, OSError) as error:
-        _complain(_said(error))
+        _complain(said_of(error))
         return FAILED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signalled:
         _complain("interrupted; run the same command again to go on")
-        return INTERRUPTED
+        return TERMINATED if signalled.args == (signal.SIGTERM,) else INTERRUPTED
     return 0
 
 
-def _said(error: ValueError | OSError) -> str:
-    """The message of an error; of the system's own errors the file and the reason."""
-    if isinstance(error, OSError) and error.strerror:
-        name = error.filename2 or error.filename  # of a rename, the name that the user knows
-        return f"{name}: {error.strerror}" if name else error.strerror
-    return str(error)
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """A polite kill ends a command as Ctrl-C does: nothing is left half-written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _note(message: Warning | str, *_, **__) -> None:
@@ -95,6 +111,8 @@ def _silence(*_, **__) -> None:
 def _complain(*parts: str) -> None:
     """One line on standard error, whatever the message looks like."""
     line = "; ".join(" ".join(part.split()) for part in parts if part)
+    if len(line) > LONGEST_LINE:
+        line = f"{line[:LONGEST_LINE]} ..."
     print(f"dualfluoro: {line}", file=sys.stderr)
 
 

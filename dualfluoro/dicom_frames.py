@@ -1,64 +1,96 @@
-"""DICOM XA/RF as a sequence of grey frames with their times; nothing else of it is kept."""
+"""DICOM XA/RF as a sequence of grey frames with their times; nothing else of it is kept.
+
+Frames are as they are stored: what turns, flips or maps them for display is left out. Bright is
+what the display shows bright (MONOCHROME1 is turned round).
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from .dicom_fragments import joined
+from .dicom_header import StoredFrames, read_stored_frames
+from .dicom_times import file_stamp, file_times_s, frame_times_s
+
 Opened = tuple[tuple[str, ...], Callable[[int], np.ndarray], np.ndarray | None]
 
 
 def open_dicom(files: list[Path]) -> Opened:
-    """Names, a reader by index, and the frame times of one multi-frame file where it has them."""
-    headers = [_header(path) for path in files]
-    counts = [int(header.get("NumberOfFrames", 1) or 1) for header in headers]
+    """Names, a reader by index, and the frames' times where the headers have them.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: a file is no DICOM image; several of which one has many frames.
+    """
     if len(files) == 1:
-        names = tuple(f"{files[0]} (frame {index})" for index in range(counts[0]))
-        times_s = _times_s(headers[0], counts[0])
-        return names, lambda index: _frame(files[0], headers[0], index), times_s
-    if max(counts) > 1:
-        raise ValueError(f"{files[0]}: a view is one multi-frame file, or one frame a file")
-    return tuple(map(str, files)), lambda index: _frame(files[index], headers[index], 0), None
+        stored, header = read_stored_frames(files[0])
+        try:
+            times_s = frame_times_s(header, stored.count)
+        except Exception as error:  # whatever broken bytes make pydicom stumble over
+            kind = type(error).__name__
+            raise ValueError(f"{files[0]}: its frame times cannot be read ({kind})") from None
+        names = tuple(f"{files[0]} (frame {index})" for index in range(stored.count))
+        return names, lambda index: grey_frame(stored, index), times_s
+    kept, stamps = [], []
+    for path in files:
+        stored, header = read_stored_frames(path)
+        if stored.count > 1:
+            raise ValueError(
+                f"{path}: a view is one multi-frame file, or one frame a file; found "
+                f"{len(files)} files, and {stored.count} frames in this one"
+            )
+        kept.append(stored)
+        stamps.append(file_stamp(header))
+    return tuple(map(str, files)), lambda index: grey_frame(kept[index], 0), file_times_s(stamps)
 
 
-def _header(path: Path):
-    import pydicom
-    from pydicom.errors import InvalidDicomError
+def grey_frame(stored: StoredFrames, index: int) -> np.ndarray:
+    """Grey values from 0 to 1 over the stored bits, float32; only this frame is read."""
+    from drr.dicom_pixels import stored_values
 
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
+    words = _words(stored, index)
+    values = stored_values(words, stored.bits_stored, stored.high_bit, signed=stored.signed)
+    grey = values.astype(np.float32)
+    if stored.signed:
+        grey += 2 ** (stored.bits_stored - 1)
+    grey /= np.float32(2**stored.bits_stored - 1)
+    if grey.ndim == 3:
+        grey = grey.mean(axis=-1)
+    return 1 - grey if stored.photometric == "MONOCHROME1" else grey
+
+
+def _words(stored: StoredFrames, index: int) -> np.ndarray:
+    """One frame's words as unsigned integers of their allocated size."""
+    if stored.fragments is not None:
+        return _decompressed(stored, index)
+    kind = f"{'<' if stored.syntax.is_little_endian else '>'}u{stored.bits_allocated // 8}"
+    with stored.path.open("rb") as file:
+        file.seek(stored.pixels_at + index * stored.frame_bytes)
+        raw = file.read(stored.frame_bytes)
+    if len(raw) < stored.frame_bytes:
+        raise ValueError(f"{stored.path}: frame {index} is cut off")
+    words = np.frombuffer(raw, kind).astype(kind[1:])
+    size = (stored.rows, stored.columns)
+    return words.reshape(size if stored.samples == 1 else (*size, stored.samples))
+
+
+def _decompressed(stored: StoredFrames, index: int) -> np.ndarray:
+    from drr.dicom_pixels import decompressed
+
+    bits = {
+        "BitsAllocated": stored.bits_allocated,
+        "BitsStored": stored.bits_stored,
+        "HighBit": stored.high_bit,
+        "PixelRepresentation": int(stored.signed),
+    }
+    fragments = (stored.fragments or ())[index]
+    size = (stored.rows, stored.columns)
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, EOFError) as error:
-        raise ValueError(f"{path}: not a DICOM file ({error})") from None
-    if "Rows" not in header or "BitsStored" not in header:
-        raise ValueError(f"{path}: a DICOM file without an image")
-    return header
-
-
-def _frame(path: Path, header, index: int) -> np.ndarray:
-    """Grey values from 0 to 1, bright where the display is bright."""
-    from pydicom.pixels.utils import pixel_array
-
-    try:
-        pixels = pixel_array(path, index=index)
-    except (OSError, EOFError, AttributeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path}: frame {index} cannot be decoded ({error})") from None
-    if pixels.ndim == 3:
-        pixels = pixels.mean(axis=-1)
-    white = float(2 ** int(header.BitsStored) - 1)
-    if int(header.get("PixelRepresentation", 0)) == 1:
-        pixels = pixels.astype(np.float32) + (white + 1) / 2
-    grey = pixels.astype(np.float32) / np.float32(white)
-    return 1 - grey if header.PhotometricInterpretation == "MONOCHROME1" else grey
-
-
-def _times_s(header, count: int) -> np.ndarray | None:
-    """From FrameTimeVector or FrameTime (ms); None where there is neither."""
-    vector = header.get("FrameTimeVector")
-    if vector is not None and count > 1 and len(vector) == count:
-        return np.cumsum(np.array(vector, dtype=np.float64)) / 1000
-    step_ms = header.get("FrameTime")
-    if step_ms is None or not float(step_ms) > 0:
-        return None
-    return np.arange(count) * float(step_ms) / 1000
+        parts = joined(stored.path, fragments)
+        return decompressed(parts, stored.syntax, size, bits, stored.photometric)
+    except Exception as error:  # whatever broken bytes make the decoders stumble over
+        raise ValueError(
+            f"{stored.path}: frame {index} is compressed as {stored.syntax.name}, and is damaged "
+            f"or has no decoder here ({type(error).__name__}); export it uncompressed"
+        ) from None

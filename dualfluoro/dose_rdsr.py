@@ -66,7 +66,6 @@ def read_rdsr(path: str | Path) -> DoseReport:
         ValueError: it is no DICOM file, no dose report, or has a unit that is unknown.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     path = Path(path)
     if not path.is_file():
@@ -81,10 +80,11 @@ def read_rdsr(path: str | Path) -> DoseReport:
             if not containers:
                 raise ValueError("no dose report: it has no irradiation event (113706)")
             return _report(data, containers)
-    except (InvalidDicomError, EOFError, AttributeError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path}: not a DICOM dose report ({error})") from None
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    except Exception as error:  # whatever broken bytes make pydicom stumble over
+        kind = type(error).__name__
+        raise ValueError(f"{path}: not a DICOM dose report that can be read ({kind})") from None
 
 
 def _top(data: Any, code: str) -> list[Any]:

@@ -1,18 +1,75 @@
-"""What `dualfluoro exposure` writes for other programs: beam lists, decks, a dose report."""
+"""What `dualfluoro exposure` writes besides: a picture, beam lists, decks, a dose report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from calibration import Rig
 from drr.spectrum import Spectrum, spectrum
-from exposure import FrameExposure, Head, TubeOutput
-from exposure.beam_list import beams_of, thinned, write_beams
+from exposure import FrameExposure, Head, SkinMap, TubeOutput, write_skin_picture
+from exposure.beam_list import ENDINGS, beams_of, thinned, write_beams
 from exposure.deck_gate import write_gate
 from exposure.deck_mcgpu import write_mcgpu
 from exposure.deck_phantom import phantom_of
 
 MOST_BEAMS = 200  # of a deck: more stand for each other, by view and time
 DECKS = {"mcgpu": write_mcgpu, "gate": write_gate}
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where what the user asked for goes; None where it was not asked for."""
+
+    picture: Path | None = None
+    beams: Path | None = None
+    deck: str | None = None
+    deck_folder: Path | None = None
+    dose_sr: Path | None = None
+
+
+def check_exports(exports: Exports, outputs: Sequence[Mapping[str, TubeOutput]]) -> None:
+    """ValueError where an output could not be written, before the long work begins."""
+    if exports.picture is not None and exports.picture.suffix.lower() != ".png":
+        raise ValueError(f"--picture {exports.picture}: the picture is a PNG; end its name in .png")
+    if exports.beams is not None and exports.beams.suffix.lower() not in ENDINGS:
+        raise ValueError(f"--beams {exports.beams}: a list of beams is a .json or .csv file")
+    for option, file in (
+        ("--picture", exports.picture),
+        ("--beams", exports.beams),
+        ("--dose-sr", exports.dose_sr),
+    ):
+        if file is not None and file.is_dir():
+            raise ValueError(f"{option} {file}: that is a folder; name a file")
+    if exports.deck is None:
+        if exports.deck_folder is not None:
+            raise ValueError("--deck-folder goes with --deck mcgpu or --deck gate")
+        return
+    deck_spectrum(outputs)
+    if exports.deck_folder is not None and exports.deck_folder.is_file():
+        raise ValueError(f"--deck-folder {exports.deck_folder}: that is a file; name a folder")
+
+
+def write_exports(
+    exports: Exports,
+    folder: Path,
+    frames: Sequence[FrameExposure],
+    skin_map: SkinMap,
+    rig: Rig,
+    outputs: Sequence[Mapping[str, TubeOutput]],
+) -> list[str]:
+    """Write the picture, the beams and the deck; what was written, in words."""
+    said, head = [], skin_map.head
+    if exports.picture is not None:
+        write_skin_picture(exports.picture, skin_map)
+        said.append(f"wrote {exports.picture}")
+    if exports.beams is not None:
+        count = write_beam_list(exports.beams, frames, rig, head)
+        said.append(f"wrote {count} beams to {exports.beams}")
+    if exports.deck is not None:
+        target = exports.deck_folder or folder / f"deck_{exports.deck}"
+        count = write_deck(exports.deck, target, frames, rig, head, outputs)
+        said.append(f"wrote a deck of {count} beams in {target}")
+    return said
 
 
 def write_beam_list(path: Path, frames: Sequence[FrameExposure], rig: Rig, head: Head) -> int:

@@ -36,15 +36,18 @@ class ImageHeader(NamedTuple):
 def read_header(path: Path) -> ImageHeader:
     """The header of a DICOM image; ValueError where it is none."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
+
+    from .dicom_header import first_frame
 
     try:
         data = pydicom.dcmread(path, stop_before_pixels=True)
-        return header_of(data)
-    except (InvalidDicomError, EOFError) as error:
-        raise ValueError(f"{path}: not a DICOM file ({error})") from None
-    except (TypeError, ValueError, IndexError) as error:
+        return header_of(first_frame(data))
+    except FileNotFoundError:
+        raise
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    except Exception as error:  # whatever broken bytes make pydicom stumble over
+        raise ValueError(f"{path}: not a DICOM file ({type(error).__name__})") from None
 
 
 def collimator_of(view: View) -> np.ndarray | None:

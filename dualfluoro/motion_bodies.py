@@ -22,6 +22,7 @@ from registration.tracking import track_frames
 from .options import Common
 from .progress import counted
 from .subject import Subject
+from .track_journal import Journal
 from .tracking import Moments
 from .trial import Trial
 from .trial_bodies import Body
@@ -92,8 +93,10 @@ def track_bodies(
     skull: Track,
     times_s: np.ndarray,
     common: Common,
+    journal: Journal | None = None,
 ) -> dict[str, tuple[RigidBody, Track]]:
-    """Each body of a trial and its track.
+    """Each body of a trial and its track; the journal knows what an earlier run found of those
+    with a CT of their own.
 
     A body of the subject's CT is sought over the skull's shadow, one of its own CT alone.
     """
@@ -121,6 +124,7 @@ def track_bodies(
                     start,
                     time_offsets_s=trial.time_offsets_s,
                     progress=progress,
+                    recall=None if journal is None else journal.recall(f"body {rigid.name}"),
                 )
         found[rigid.name] = rigid, track
     return found

@@ -58,3 +58,13 @@ class Common:
 
 
 DEFAULTS = Common()
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """How `track` was asked to find the poses; what each means stands there."""
+
+    init: Path | None = None
+    refine: bool = True
+    translate: bool = True
+    look: str = "auto"

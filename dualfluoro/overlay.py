@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 
 from calibration import Camera, Rigid
 from drr import Projector, Volume
+from registration import Track
 
 from .subject import Subject
 
@@ -17,13 +18,22 @@ EDGE_MM = 1.5  # a ray through this much cranium is inside of its shadow
 RADIOGRAPH_MM = 1.5
 SHORTEST_PX = 30
 BONE_BGR, FIELD_BGR, LANDMARK_BGR = (0, 159, 230), (233, 180, 86), (167, 121, 204)
+BODY_BGR = (66, 228, 240)
+DASH_PX, DASH_DOT_PX = (9.0, 7.0), (8.0, 4.0, 1.5, 4.0)
+"""Lengths of line and gap in turns: what is told by colour is told without colour too."""
 STATUS_BGR = {"ok": (115, 158, 0), "doubtful": (0, 159, 230), "lost": (0, 94, 213)}
-KEY = (
-    "Orange line: the cranium's outline at the pose found. Blue dashes: the field. "
-    "Purple crosses: landmarks, with the 95 % ellipses of their places"
-)
+KEY = "Orange line: the cranium's outline at the pose found. Blue dashes: the field."
 CHI2_95 = 5.991  # of two dimensions
 Picture = UInt8[np.ndarray, "_ _ 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class BodyShadow:
+    """Millimetres of a body's bone along rays, and its track, a row a frame of the trial."""
+
+    name: str
+    bone: Projector
+    track: Track
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +42,30 @@ class Shadows:
 
     cranium: Projector
     head: Projector
+    bodies: tuple[BodyShadow, ...] = ()
+    """Bones that move apart from the skull."""
 
 
-def shadows_of(subject: Subject) -> Shadows:
-    """The shadows of a subject."""
+def shadows_of(subject: Subject, bodies: tuple[BodyShadow, ...] = ()) -> Shadows:
+    """The shadows of a subject, and those of other bodies."""
     mask = np.where(subject.anatomy.cranium, np.float32(0), np.float32(-1000))
     cranium = Projector(Volume(mask, subject.anatomy.ct_from_voxel), 1.0)
     coarse = max(RADIOGRAPH_MM, float(subject.volume.spacing_mm.min()))
-    return Shadows(cranium, Projector(subject.volume.resampled(coarse)))
+    return Shadows(cranium, Projector(subject.volume.resampled(coarse)), bodies)
+
+
+def key_of(shadows: Shadows, times: int | None) -> str:
+    """What the lines mean; `times` is how much ellipses are enlarged, None without landmarks."""
+    said = [KEY]
+    if times is not None:
+        said.append(
+            "Purple crosses: landmarks, with the 95 % ellipses of their places"
+            + (f", {times} times as large." if times > 1 else ".")
+        )
+    if shadows.bodies:
+        names = ", ".join(body.name for body in shadows.bodies)
+        said.append(f"Yellow dash-dotted lines: {names}, at poses of their own.")
+    return " ".join(said)
 
 
 def shown_camera(camera: Camera, width_px: int = WIDTH_PX) -> Camera:
@@ -92,13 +118,36 @@ def draw_lines(
 
 
 def draw_field(picture: Picture, outline_px: Float[np.ndarray, "corner 2"]) -> None:
-    """The field's outline, dashed, so that it is told from the bone without colour."""
-    ring = np.vstack([outline_px, outline_px[:1]])
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))])
-    for start in np.arange(0, along[-1], 16.0):
-        at = np.linspace(start, min(start + 9, along[-1]), 6)
-        dash = np.stack([np.interp(at, along, ring[:, axis]) for axis in (0, 1)], axis=1)
-        draw_lines(picture, [dash], FIELD_BGR)
+    """The field's outline, dashed."""
+    draw_dashed(picture, np.vstack([outline_px, outline_px[:1]]), FIELD_BGR, DASH_PX)
+
+
+def draw_bodies(
+    picture: Picture, camera: Camera, bodies: tuple[BodyShadow, ...], frame: int
+) -> None:
+    """The outlines of bodies, dash-dotted, where they have a pose in a frame."""
+    for body in bodies:
+        if body.track.has_pose[frame]:
+            for line in bone_outlines(body.bone, camera, body.track.world_from_ct[frame]):
+                draw_dashed(picture, line, BODY_BGR, DASH_DOT_PX)
+
+
+def draw_dashed(
+    picture: Picture,
+    line: Float[np.ndarray, "point 2"],
+    color: tuple[int, int, int],
+    pattern_px: tuple[float, ...],
+) -> None:
+    """A line in which drawn and left-out lengths follow each other."""
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    start, n = 0.0, 0
+    while start < along[-1]:
+        end = start + pattern_px[n % len(pattern_px)]
+        if n % 2 == 0:
+            at = np.linspace(start, min(end, along[-1]), 6)
+            dash = np.stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)], axis=1)
+            draw_lines(picture, [dash], color)
+        start, n = end, n + 1
 
 
 def draw_landmarks(

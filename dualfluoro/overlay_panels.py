@@ -2,6 +2,7 @@
 difference."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from .overlay import (
     Picture,
     Shadows,
     bone_outlines,
+    draw_bodies,
     draw_field,
     draw_landmarks,
     draw_lines,
@@ -32,6 +34,16 @@ BLUE_BGR, ORANGE_BGR = (178, 114, 0), (0, 94, 213)
 CAPTION_PX = 22
 
 
+class Compared(NamedTuple):
+    """A frame beside the CT's radiograph at the pose, in pictures of one size."""
+
+    frame: Picture
+    radiograph: Picture
+    """With the frame's grey values; the frame itself outside of the field."""
+    checkerboard: Picture
+    difference: Picture
+
+
 def frame_panels(
     scene: Scene,
     images: Sequence[Float[np.ndarray, "h w"]],
@@ -47,12 +59,11 @@ def frame_panels(
     rows = []
     for view, (camera, image) in enumerate(zip(scene.rig, images, strict=True)):
         large = shown_camera(camera)
-        field = (scene.outline(frame, view) + 0.5) * (large.width / camera.width) - 0.5
-        first = edge_picture(scene, image, large, shadows, frame, field, times)
-        row = [first]
+        field = shown_field(scene, frame, view, large)
+        row = [edge_picture(scene, image, large, shadows, frame, field, times)]
         if scene.track.has_pose[frame]:
             pose = scene.track.world_from_ct[frame]
-            row += compared(image, large, shadows, pose, field, transmission[view])
+            row += compared(image, large, shadows, pose, field, transmission[view])[2:]
         status = scene.track.status[frame]
         words = ("edges", "checkerboard", "difference")
         rows.append(
@@ -64,6 +75,13 @@ def frame_panels(
     return rows
 
 
+def shown_field(
+    scene: Scene, frame: int, view: int, large: Camera
+) -> Float[np.ndarray, "corner 2"]:
+    """The field's outline in pixels of a resized camera."""
+    return (scene.outline(frame, view) + 0.5) * (large.width / scene.rig.cameras[view].width) - 0.5
+
+
 def edge_picture(
     scene: Scene,
     image: Float[np.ndarray, "h w"],
@@ -73,9 +91,10 @@ def edge_picture(
     field_px: Float[np.ndarray, "corner 2"],
     times: int = 1,
 ) -> Picture:
-    """The frame with the bone's edge, the landmarks and the field."""
+    """The frame with the bone's edge, those of other bodies, the landmarks and the field."""
     picture = framed(image, large)
     draw_field(picture, field_px)
+    draw_bodies(picture, large, shadows.bodies, frame)
     if scene.track.has_pose[frame]:
         pose = scene.track.world_from_ct[frame]
         draw_lines(picture, bone_outlines(shadows.cranium, large, pose), BONE_BGR)
@@ -94,8 +113,8 @@ def compared(
     world_from_ct: Rigid,
     field_px: Float[np.ndarray, "corner 2"],
     transmission: bool,
-) -> list[Picture]:
-    """Frame and radiograph in a checkerboard, and the difference of their local contrast."""
+) -> Compared:
+    """Frame and radiograph, both in a checkerboard, and the difference of their local contrast."""
     shown = cv2.resize(image, (large.width, large.height), interpolation=cv2.INTER_AREA)
     inside = np.zeros(shown.shape, np.uint8)
     cv2.fillPoly(inside, [np.round(field_px).astype(np.int32)], 1)
@@ -103,10 +122,10 @@ def compared(
     cam_from_ct = large.cam_from_world @ world_from_ct
     drr = shadows.head.render(large.K, large.width, large.height, cam_from_ct).numpy()
     signal = np.exp(-drr) if transmission else drr
-    return [
-        checkerboard(shown, matched(signal, shown, inside), inside),
-        difference(shown, signal, inside),
-    ]
+    like = np.where(inside, matched(signal, shown, inside), shown)
+    frame, radiograph = (cv2.cvtColor(grey(p), cv2.COLOR_GRAY2BGR) for p in (shown, like))
+    squares = checkerboard(frame, radiograph, inside)
+    return Compared(frame, radiograph, squares, difference(shown, signal, inside))
 
 
 def matched(
@@ -122,20 +141,16 @@ def matched(
     return np.interp(radiograph, known, wanted).astype(np.float32)
 
 
-def checkerboard(
-    frame: Float[np.ndarray, "h w"],
-    radiograph: Float[np.ndarray, "h w"],
-    inside: Bool[np.ndarray, "h w"],
-) -> Picture:
+def checkerboard(frame: Picture, radiograph: Picture, inside: Bool[np.ndarray, "h w"]) -> Picture:
     """Frame and radiograph in turns; a bone's edge that goes on across the squares is in place."""
-    height, width = frame.shape
+    height, width = inside.shape
     side = width / SQUARES
     rows, columns = np.arange(height) // side, np.arange(width) // side
     odd = (rows[:, None] + columns[None]) % 2 > 0
-    both = np.where(odd & inside, grey(np.where(inside, radiograph, frame)), grey(frame))
-    picture = cv2.cvtColor(both, cv2.COLOR_GRAY2BGR)
-    marks = (odd & inside).astype(np.uint8)
-    edges, _ = cv2.findContours(marks, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    picture = np.where((odd & inside)[..., None], radiograph, frame)
+    edges, _ = cv2.findContours(
+        (odd & inside).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
+    )
     cv2.polylines(picture, edges, True, (150, 130, 60), 1)
     return picture
 
@@ -165,7 +180,7 @@ def local(
     share = np.maximum(cv2.blur(mask, (side_px, side_px)), 1e-3)
     mean = cv2.blur(smooth * mask, (side_px, side_px)) / share
     square = cv2.blur((smooth - mean) ** 2 * mask, (side_px, side_px)) / share
-    deviation = np.sqrt(square)
+    deviation = np.sqrt(np.maximum(square, 0))  # running sums go a little below
     usual = float(np.median(deviation[inside])) if inside.any() else 0.0
     return (smooth - mean) / np.maximum(deviation, max(0.5 * usual, 1e-6))
 

@@ -11,8 +11,14 @@ from calibration.atomic import whole, write_text
 from registration import Track
 
 from .frames import Frames
-from .overlay import KEY, Picture, Shadows, shown_camera
-from .overlay_panels import captioned, edge_picture, frame_panels, side_by_side
+from .overlay import Picture, Shadows, key_of, shown_camera
+from .overlay_panels import (
+    captioned,
+    edge_picture,
+    frame_panels,
+    shown_field,
+    side_by_side,
+)
 from .report_page import note, page, picture, section
 from .scene import Scene
 from .trial import Trial
@@ -42,7 +48,7 @@ def contact_sheet(
         pair = []
         for view, camera in enumerate(scene.rig):
             small = shown_camera(camera, THUMB_PX)
-            field = (scene.outline(frame, view) + 0.5) * (small.width / camera.width) - 0.5
+            field = shown_field(scene, frame, view, small)
             pair.append(edge_picture(scene, views[view][frame], small, shadows, frame, field))
         height = max(p.shape[0] for p in pair)
         pair = [np.pad(p, ((0, height - p.shape[0]), (0, 2), (0, 0))) for p in pair]
@@ -79,7 +85,7 @@ def write_overlays(
             progress(frame + 1)
     chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_THUMBS)).round().astype(int))
     _write(folder / "contact_sheet.png", contact_sheet(scene, views, shadows, chosen.tolist()))
-    parts = [note(f"{KEY}, {times} times as large." if scene.landmarks_ct else KEY)]
+    parts = [note(key_of(shadows, times if scene.landmarks_ct else None))]
     parts += [picture(shown[frame], words(scene.track, frame)) for frame in first]
     title = f"{trial.folder.name}: frames, the worst first"
     heading = f"<h1>{escape(title)}</h1>"

@@ -19,7 +19,9 @@ def open_tracked(trial: Trial, file: Path) -> tuple[tuple[Frames, ...], Track]:
         ValueError: the track has more frames than the trial.
     """
     if not file.is_file():
-        raise FileNotFoundError(f"{file}: there is no such track; make it with: dualfluoro track")
+        raise FileNotFoundError(
+            f"{file}: there is no such track; make it with: dualfluoro track {file.parent}"
+        )
     track = Track.read(file)
     views, times_s = open_frames(trial)
     if len(track) and track.frame[-1] >= len(times_s):

@@ -22,5 +22,19 @@
   };
   const seen = new IntersectionObserver(found => found.forEach(entry => { if (entry.isIntersecting) draw(entry.target); }), { rootMargin: "600px" });
   boxes.forEach(box => seen.observe(box));
-  window.addEventListener("beforeprint", () => boxes.forEach(draw));
+  // On paper: all of it, as wide as a sheet.
+  const SHEET_PX = 700;
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const part of opened) part.open = true;
+    for (const box of boxes) {
+      draw(box);
+      window.Plotly.relayout(box, { autosize: false, width: box.closest(".row") ? SHEET_PX / 2 - 6 : SHEET_PX });
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const part of opened) part.open = false;
+    for (const box of boxes) window.Plotly.relayout(box, { autosize: true, width: null });
+  });
 })();

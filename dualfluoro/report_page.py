@@ -16,6 +16,9 @@ def page(title: str, sections: list[str], plots: bool = True, room: bool = False
     style = resource("report_page.css") + (resource("view_room.css") if room else "")
     scripts = [plotly_packed() + _script("report_page.js")] if plots else []
     scripts += [_script("view_room.js")] if room else []
+    if 'class="wipe' in body:
+        style += resource("report_wipe.css")
+        scripts.append(_script("report_wipe.js"))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -1,24 +1,35 @@
 """The report's pictures: frames to judge by, the contact sheet, the room to turn and to print."""
 
+from html import escape
+from pathlib import Path
+
 import cv2
 import numpy as np
 
+from calibration import Camera
 from registration import Track
 
 from .frames import Frames
 from .offscreen import ADVICE, can_draw
-from .overlay import KEY, shadows_of
-from .overlay_panels import frame_panels, side_by_side
+from .overlay import Shadows, key_of, shadows_of, shown_camera
+from .overlay_bodies import body_shadows
+from .overlay_panels import compared, edge_picture, shown_field
 from .overlay_sheet import contact_sheet, words, worst_first
 from .report_page import note, picture, row, section
+from .report_wipe import wipe
 from .scene import Scene
 from .subject import Subject
-from .trial import Trial
+from .trial import Trial, View
 from .view_marks import enlargement
 from .view_page import room_html, webp
 
 QUALITY, SHEET_QUALITY, SHEET_FRAMES = 72, 60, 48
 PRINT_SIZE = (900, 600)
+COMPARED_WORDS = (
+    "Beside it the frame with the CT's radiograph laid over it: drag the line, or see both in "
+    "squares. Edges that go on from one to the other are in place. In the difference, white is "
+    "agreement of local contrast; where the frame is darker it is blue, where brighter vermilion."
+)
 ROOM_WORDS = (
     "Drag to turn, scroll or pinch to zoom, click a landmark for its numbers. Colours of the skin "
     "are the beams that enter there in this frame; the skin map is the sum over all frames. "
@@ -45,27 +56,55 @@ def chosen_frames(track: Track) -> dict[str, int]:
 
 
 def pictures_section(
-    trial: Trial, scene: Scene, subject: Subject, views: tuple[Frames, ...]
+    trial: Trial, scene: Scene, subject: Subject, views: tuple[Frames, ...], folder: Path
 ) -> str:
-    """Overlays of a typical frame and of bad ones, and a sheet with the worst frames first."""
-    shadows, times = shadows_of(subject), enlargement(scene)
-    transmission = [view.transmission for view in trial.views]
-    parts = [note(f"{KEY}, {times} times as large." if scene.landmarks_ct else f"{KEY}.")]
+    """Overlays of a typical frame and of bad ones, and a sheet with the worst frames first.
+
+    Args:
+        folder: holds the tracks of the trial's other bodies.
+    """
+    shadows = shadows_of(subject, body_shadows(trial, subject, scene.track, folder))
+    times = enlargement(scene) if scene.landmarks_ct else None
+    parts = [note(key_of(shadows, times)), note(COMPARED_WORDS)]
     for what, frame in chosen_frames(scene.track).items():
-        images = [view[frame] for view in views]
-        sheet = side_by_side(frame_panels(scene, images, transmission, shadows, frame, times))
-        parts.append(picture(webp(sheet, QUALITY), f"{what}: {words(scene.track, frame)}"))
-    parts.append(
-        note(
-            "In the checkerboard every other square is the CT's radiograph: edges that go on from "
-            "square to square are in place. In the difference, white is agreement of local "
-            "contrast; blue and vermilion are frame darker and brighter."
-        )
-    )
+        rows = [
+            _frame_row(scene, view, camera, views[view][frame], shadows, frame, times or 1, drawn)
+            for view, (camera, drawn) in enumerate(zip(scene.rig, trial.views, strict=True))
+        ]
+        title = f"<h3>{what}: {escape(words(scene.track, frame))}</h3>"
+        parts.append(f'<div class="frame {scene.track.status[frame]}">{title}{"".join(rows)}</div>')
     frames = worst_first(scene.track)[:SHEET_FRAMES]
-    sheet = contact_sheet(scene, views, shadows, frames)
-    parts.append(picture(webp(sheet, SHEET_QUALITY), f"{len(frames)} frames, the worst first"))
+    sheet = picture(
+        webp(contact_sheet(scene, views, shadows, frames), SHEET_QUALITY),
+        f"{len(frames)} frames, the worst first",
+    )
+    parts.append(f'<div class="scroll wide" tabindex="0">{sheet}</div>')
     return section("Pictures", *parts)
+
+
+def _frame_row(
+    scene: Scene,
+    view: int,
+    camera: Camera,
+    image: np.ndarray,
+    shadows: Shadows,
+    frame: int,
+    times: int,
+    drawn: View,
+) -> str:
+    """One view of one frame with a pose: its edges, the wipe to the radiograph, the difference."""
+    large = shown_camera(camera)
+    field = shown_field(scene, frame, view, large)
+    pose = scene.track.world_from_ct[frame]
+    edges = edge_picture(scene, image, large, shadows, frame, field, times)
+    found = compared(image, large, shadows, pose, field, drawn.transmission)
+    pair = webp(found.frame, QUALITY), webp(found.radiograph, QUALITY)
+    cells = [
+        picture(webp(edges, QUALITY), f"{camera.name}: edges"),
+        wipe(*pair, f"{camera.name}: frame and radiograph of the CT", ("frame", "radiograph")),
+        picture(webp(found.difference, QUALITY), f"{camera.name}: difference"),
+    ]
+    return f'<div class="trio">{"".join(cells)}</div>'
 
 
 def room_section(scene: Scene) -> str:

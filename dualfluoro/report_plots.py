@@ -12,6 +12,8 @@ from registration.velocities import velocities
 
 AXES = {"x": "#0072B2", "y": "#E69F00", "z": "#009E73"}
 VIEWS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+SYMBOLS = {"ok": "square", "doubtful": "triangle-up", "lost": "x"}
+DASHES = ("solid", "dot", "dash", "dashdot")
 STATUS = {"ok": "#009E73", "doubtful": "#E69F00", "lost": "#D55E00"}
 
 
@@ -83,23 +85,31 @@ def error_plot(track: Track, truth: Track, points_ct: np.ndarray) -> go.Figure:
 
 
 def status_plot(track: Track) -> go.Figure:
-    """What the program says of each frame, with its flags."""
+    """What the program says of each frame, and below it every flag that was raised, over time."""
     figure = _figure("")
-    for height, (status, color) in enumerate(STATUS.items()):
-        rows = [i for i, found in enumerate(track.status) if found == status]
+    flags = sorted({flag for found in track.flags for flag in found})
+    rows = {s: [i for i, found in enumerate(track.status) if found == s] for s in STATUS}
+    rows |= {flag: [i for i, found in enumerate(track.flags) if flag in found] for flag in flags}
+    for height, (name, frames) in enumerate(rows.items()):
+        flag = height >= len(STATUS)
+        said = [f"frame {track.frame[i]} {escape(' '.join(track.flags[i]))}" for i in frames]
         figure.add_trace(
             go.Scatter(
-                x=track.time_s[rows],
-                y=[height] * len(rows),
+                x=track.time_s[frames],
+                y=[height] * len(frames),
                 mode="markers",
-                marker={"color": color, "size": 9, "symbol": "square"},
-                text=[f"frame {track.frame[i]} {escape(' '.join(track.flags[i]))}" for i in rows],
+                marker={
+                    "color": "#808080" if flag else STATUS[name],
+                    "size": 8 if flag else 9,
+                    "symbol": "diamond" if flag else SYMBOLS[name],
+                },
+                text=said,
                 hoverinfo="text",
             )
         )
-    figure.update_layout(height=190, showlegend=False)
-    ticks = {"tickvals": list(range(len(STATUS))), "ticktext": list(STATUS)}
-    figure.update_yaxes(range=[len(STATUS) - 0.5, -0.5], **ticks)
+    figure.update_layout(height=130 + 22 * len(rows), showlegend=False, hovermode="closest")
+    ticks = {"tickvals": list(range(len(rows))), "ticktext": [escape(name) for name in rows]}
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], automargin=True, **ticks)
     return figure
 
 
@@ -116,7 +126,7 @@ def exposure_plot(rows: Sequence[Mapping[str, str]], column: str, label: str) ->
 
 def margin_plot(rows: Sequence[Mapping[str, str]]) -> go.Figure | None:
     """How far each lens is inside (+) or outside (-) of each field; None where no lens is known."""
-    figure, shown = _figure("lens margin, mm (above 0: in the field)"), 0
+    figure, shown = _figure("lens margin, mm"), 0
     for number, name in enumerate(dict.fromkeys(row["view"] for row in rows)):
         chosen = [row for row in rows if row["view"] == name]
         times = np.array([float(row["time_s"]) for row in chosen])
@@ -126,7 +136,9 @@ def margin_plot(rows: Sequence[Mapping[str, str]]) -> go.Figure | None:
             if np.isfinite(values).any():
                 figure.add_trace(_line(times, values, f"{name}, {side}", VIEWS[number % 4], dash))
                 shown += 1
-    figure.add_hline(y=0, line={"color": "#808080", "width": 2})
+    figure.add_hline(
+        y=0, line={"color": "#808080", "width": 2}, annotation_text="above: in the field"
+    )
     return figure if shown else None
 
 
@@ -165,6 +177,20 @@ def place_plot(time_s: np.ndarray, columns: Mapping[str, np.ndarray], name: str)
         known = np.isfinite(shown)
         middle = np.median(shown[known]) if known.any() else 0.0
         _add_open(figure, time_s, shown - middle, sd, axis, color)
+    return figure
+
+
+def course_plot(minutes: np.ndarray, named: Mapping[str, np.ndarray], label: str) -> go.Figure:
+    """The course of a training, a line a column; logarithmic if it falls a hundredfold."""
+    figure = _figure(label)
+    for number, (name, values) in enumerate(named.items()):
+        known = np.isfinite(values)
+        color, dash = VIEWS[number % 4], DASHES[number % len(DASHES)]
+        figure.add_trace(_line(minutes[known], values[known], name, color, dash))
+    figure.update_xaxes(title="minutes of training")
+    shown = np.concatenate([values[np.isfinite(values)] for values in named.values()])
+    if len(shown) and shown.min() > 0 and shown.max() > 100 * shown.min():
+        figure.update_yaxes(type="log")
     return figure
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ class Scene:
     exposure: SceneExposure
     grey: Callable[[int, int], UInt8[np.ndarray, "h w"]]
     outline: Callable[[int, int], Float[np.ndarray, "corner 2"]]
+    hits: dict[int, UInt8[np.ndarray, "face"]] = field(default_factory=dict, init=False)
+    """By frame, what `faces_hit` has found."""
 
 
 def scene_of(trial: Trial, views: tuple[Frames, ...], track: Track, track_file: Path) -> Scene:
@@ -133,6 +135,12 @@ def light_skin(surfaces: HeadSurfaces) -> Skin:
 
 def faces_hit(scene: Scene, frame: int) -> UInt8[np.ndarray, "face"]:
     """Which beams meet each face of the light skin first: bit n for view n; none where lost."""
+    if frame not in scene.hits:
+        scene.hits[frame] = _faces_hit(scene, frame)
+    return scene.hits[frame]
+
+
+def _faces_hit(scene: Scene, frame: int) -> UInt8[np.ndarray, "face"]:
     skin = light_skin(scene.surfaces)
     found = np.zeros(len(skin.faces), np.uint8)
     if not scene.track.has_pose[frame]:

@@ -22,9 +22,10 @@ from .exposures import sha256_of
 from .trial import Trial
 
 BONE_HU = 250.0
-BONE_FACES, SKIN_FACES = 45_000, 14_000
+BONE_FACES, SKIN_FACES = 16_000, 14_000
+CLUSTER_VOXELS = 1.2  # vertices nearer than this are one, before faces are chosen with care
 SMALLEST_PIECE = 0.002  # of the bone; smaller ones are noise and calcified vessels
-FOLDER, VERSION = ".view", 1
+FOLDER, VERSION = ".view", 2
 LARGEST_BYTES = 64 << 20
 ARRAYS = ("bone_vertices", "bone_faces", "skin_vertices", "skin_faces", "skin_on_cut")
 
@@ -82,7 +83,7 @@ def light_surfaces(volume: Volume, skin_threshold_hu: float) -> HeadSurfaces:
     bone = grid.contour([BONE_HU], scalars="hu", method="flying_edges", compute_normals=False)
     if bone.n_cells == 0:
         raise ValueError(f"the CT has no bone to show: no voxel is above {BONE_HU:g} HU")
-    bone = _decimated(_large_pieces(cast(pv.PolyData, bone)), BONE_FACES)
+    bone = _decimated(_clustered(_large_pieces(cast(pv.PolyData, bone))), BONE_FACES)
     bone = _surface(cast(pv.PolyData, bone.transform(coarse.ct_from_voxel, inplace=False)))
     full = Skin.from_volume(Volume(hu, coarse.ct_from_voxel), skin_threshold_hu)
     skin = pv.PolyData(full.vertices_ct, np.insert(full.faces, 0, 3, axis=1))
@@ -155,12 +156,16 @@ def _on_blocks(volume: Volume) -> Volume:
     if steps == [1, 1, 1] or min(kept) == 0 or any(n < s for n, s in zip(kept, steps, strict=True)):
         return volume
     data = data[tuple(slice(n) for n in kept)]
-    total = np.zeros([n // s for n, s in zip(kept, steps, strict=True)], np.float32)
-    for shift in np.ndindex(*steps):
-        total += data[tuple(slice(a, None, s) for a, s in zip(shift, steps, strict=True))]
+    total = data
+    for axis in (2, 1, 0):  # the far apart first: then less is left to be gathered
+        along = (slice(None),) * axis
+        parts = [total[(*along, slice(n, None, steps[axis]))] for n in range(steps[axis])]
+        total = parts[0].astype(np.float32) if len(parts) > 1 else parts[0]
+        for part in parts[1:]:
+            total += part
     ct_from_block = volume.ct_from_voxel @ np.diag([*steps, 1.0])
     ct_from_block[:3, 3] = volume.points_ct((np.array(steps) - 1) / 2)
-    return Volume(total / np.float32(np.prod(steps)), ct_from_block)
+    return Volume(total.astype(np.float32) / np.float32(np.prod(steps)), ct_from_block)
 
 
 def _large_pieces(mesh: pv.PolyData) -> pv.PolyData:
@@ -173,6 +178,21 @@ def _large_pieces(mesh: pv.PolyData) -> pv.PolyData:
     # points that fall together leave faces without area: those go, not turn into lines
     pieces = pv.PolyData(found.points, faces).clean(polys_to_lines=False).triangulate()
     return cast(pv.PolyData, pieces)
+
+
+def _clustered(mesh: pv.PolyData) -> pv.PolyData:
+    """With a vertex a cell of a grid: in a twentieth of the time that careful choice takes."""
+    from vtkmodules.vtkFiltersCore import vtkQuadricClustering
+
+    low, high = np.asarray(mesh.bounds).reshape(3, 2).T
+    cells = np.maximum(np.ceil((high - low) / CLUSTER_VOXELS), 1).astype(int)
+    cluster = vtkQuadricClustering()
+    cluster.SetInputData(mesh)
+    cluster.AutoAdjustNumberOfDivisionsOff()
+    cluster.SetNumberOfDivisions(*cells.tolist())
+    cluster.Update()
+    merged = cast(pv.PolyData, pv.wrap(cluster.GetOutput()))
+    return cast(pv.PolyData, merged.clean(polys_to_lines=False).triangulate())
 
 
 def _decimated(mesh: pv.PolyData, most: int) -> pv.PolyData:

@@ -11,7 +11,7 @@ from registration import Track, at_frames
 from registration.frame_pose import Moment, TrackingConfig
 from registration.frame_pose import Subject as TrackedHead
 from registration.radiograph import radiograph
-from registration.tracking import track_frames
+from registration.tracking import Recall, track_frames
 
 from .exposures import field_of
 from .frames import Frames
@@ -77,8 +77,12 @@ def track_trial(
     start: Track | None,
     refine: bool,
     common: Common,
+    recall: Recall | None = None,
 ) -> tuple[Track, np.ndarray]:
-    """The track of a trial, and the point of the head (ct, mm) that its covariances are about."""
+    """The track of a trial, and the point of the head (ct, mm) that its covariances are about.
+
+    `recall` gives back the poses that an earlier run found.
+    """
     if start is not None and not refine:
         return _as_given(start, moments, times_s), subject.center_ct
     detector = moments.detector
@@ -95,6 +99,7 @@ def track_trial(
             TrackingConfig(),
             trial.time_offsets_s,
             progress,
+            recall,
         )
     return track, head.centre_ct
 

@@ -70,7 +70,10 @@ def trained(
     Args:
         look: of the radiographs: "random", "drr" or "film"; see `detector_look.training_look`.
     """
+    from .training_pages import write_detector_page
+
     named = training_look(trial, look, common.torch_device())
+    head = varied_model(subject.volume, subject.anatomy, TRAINING_GRID_MM)
     with training_bar(minutes, common) as progress:
         path = train(
             subject.volume,
@@ -81,7 +84,9 @@ def trained(
             device=common.torch_device(),
             dataset=dataset,
             look=named,
-            head=varied_model(subject.volume, subject.anatomy, TRAINING_GRID_MM),
+            head=head,
             progress=progress,
         )
-    return Detector.read(path)
+    detector = Detector.read(path)
+    write_detector_page(trial, detector, head, named, common.seed)
+    return detector

@@ -53,7 +53,7 @@ def write_report(
         sections += [room_section(scene), _motion(subject, track)]
         if (folder / "motion.csv").is_file():
             sections.append(_anatomical_motion(folder / "motion.csv"))
-        sections.append(pictures_section(trial, scene, subject, views))
+        sections.append(pictures_section(trial, scene, subject, views, folder))
     if exposure:
         sections.append(_exposure(exposure, track, subject.skull_from_ct[1]))
     sections += [rig_section(trial.rig), cards_section(trial), inputs_section(trial, views)]
@@ -179,7 +179,7 @@ def _exposure(rows: list[dict[str, str]], track: Track, skull_frame: str) -> str
             values = [float(r[column]) for r in rows if r["view"] == name and r.get(column)]
             if values:
                 low, middle, high = np.quantile(values, [0, 0.5, 1])
-                cells.append([f"{name}: {label}", *(f"{x:.4g}" for x in (low, middle, high))])
+                cells.append([f"{name}: {label}", *map(_figures, (low, middle, high))])
     figures = {
         column: plots.exposure_plot(rows, column, EXPOSURE_COLUMNS[column])
         for column in ("ssd_mm", "incidence_deg", "primary_angle_deg", "field_area_entrance_mm2")
@@ -194,6 +194,11 @@ def _exposure(rows: list[dict[str, str]], track: Track, skull_frame: str) -> str
         table(["view: quantity", "least", "median", "most"], cells),
         note(f"Frame skull: {skull_frame}. All rows stand in exposure.csv."),
     )
+
+
+def _figures(value: float) -> str:
+    """Four figures, never as a power of ten."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -37,6 +37,7 @@ from .options import Common
 from .progress import training_bar
 from .subject import Subject
 from .tracking import Moments
+from .training_pages import write_translator_page
 from .trial import Trial
 
 GRID_MM = 2.0
@@ -132,6 +133,7 @@ def trained_translator(
         common.say(f"note: the translator is not to be used {DIRECTIONS[name]}: {reason}")
     if rank_and_count()[0] == 0:
         translator.write(trial.translator)
+        write_translator_page(trial, translator)
     return translator
 
 

@@ -16,7 +16,7 @@ GIF_SIZE = (600, 400)
 ENDINGS = (".mp4", ".gif")
 SLOWEST_FPS, FASTEST_FPS = 2.0, 30.0
 TURN_DEG = 60.0
-"""The camera swings this far to and fro over the film, so that depth is seen."""
+"""The camera swings so far to and fro over the film, so that depth is seen; not in a source."""
 
 
 def write_movie(
@@ -50,7 +50,7 @@ def _picture(room: Room, frame: int, count: int) -> np.ndarray:
     show_frame(room, frame)
     step = TURN_DEG / max(count - 1, 1)
     first_half = frame < count / 2
-    if frame > 0:
+    if frame > 0 and not room.shows["through"]:
         room.plotter.camera.azimuth += 2 * step * (1 if first_half else -1)
     return photograph(room)
 

@@ -233,7 +233,24 @@ async function open(box) {
       -(far + near) / (far - near), -1, 0, 0, -2 * far * near / (far - near), 0];
     const back = front.map(x => -x), over = down.map(x => -x), m = [right, over, back];
     const view = [0, 1, 2].flatMap(k => [...m.map(a => a[k]), 0]).concat(m.map(a => -dot(a, eye)), 1);
-    return { eye, matrix: product(pr, view) };
+    return { eye, right, down, half, matrix: product(pr, view) };
+  }
+  // The whole room, as large as it fits above the buttons.
+  const ends = data.views.flatMap(v => [v.source, ...v.corners]);
+  function fit() {
+    Object.assign(state, home, { far: .8 * reach });
+    for (let tries = 0; tries < 60; tries++, state.far *= 1.05) {
+      const { matrix } = camera();
+      const [xs, ys] = [0, 1].map(k => ends.map(p => onScreen(matrix, p)[k]));
+      const [w, h] = [canvas.clientWidth, canvas.clientHeight], low = h - bar.offsetHeight - 16;
+      if (Math.min(...xs) < -998) continue;
+      const shift = (low - Math.max(...ys) - Math.min(...ys) + 20) / 2;
+      if (Math.min(...xs) > 24 && Math.max(...xs) < w - 24 && Math.max(...ys) - Math.min(...ys) < low - 30) {
+        const { right, down, half } = camera(), tall = 2 * half[1] * state.far / h, wide = (Math.min(...xs) + Math.max(...xs) - w) / 2;
+        state.target = add(add(state.target, down, -shift * tall), right, wide * tall);
+        return;
+      }
+    }
   }
   const tags = data.views.map(v => { const tag = document.createElement("label"); tag.textContent = "source " + v.name; box.append(tag); return tag; });
   function onScreen(matrix, p) {
@@ -258,7 +275,11 @@ async function open(box) {
       gl.uniform1f(uniform.picture, s.picture === undefined ? 0 : 1);
       if (s.picture !== undefined) gl.bindTexture(gl.TEXTURE_2D, textures[s.picture]);
       s.buffers.forEach((buffer, i) => { gl.bindBuffer(gl.ARRAY_BUFFER, buffer); gl.enableVertexAttribArray(i); gl.vertexAttribPointer(i, 3, gl.FLOAT, false, 0, 0); });
-      gl.drawArrays(s.mode, 0, s.count);
+      if (through && s === shapes.bone) {  // its nearest layer alone
+        gl.colorMask(false, false, false, false); gl.drawArrays(s.mode, 0, s.count);
+        gl.colorMask(true, true, true, true); gl.depthFunc(gl.EQUAL);
+      }
+      gl.drawArrays(s.mode, 0, s.count); gl.depthFunc(gl.LESS);
     }
     gl.depthMask(true);
     tags.forEach((tag, v) => { const [x, y] = onScreen(matrix, data.views[v].source); tag.hidden = state.eye >= 0;
@@ -281,7 +302,7 @@ async function open(box) {
   button("play", "▶ play", "space", () => { state.playing = !state.playing; }, () => state.playing);
   const slider = document.createElement("input"); slider.type = "range"; slider.min = 0; slider.max = data.frames.length - 1; slider.value = 0;
   slider.setAttribute("aria-label", "frame"); slider.oninput = () => show(Number(slider.value)); bar.append(slider);
-  button("room", "room", "o", () => { Object.assign(state, home); }, () => state.eye < 0 && state.far > reach);
+  button("room", "room", "o", fit, () => state.eye < 0 && state.far > reach);
   data.views.forEach((v, n) => button("eye" + n, v.name + "'s eye", "abcdefg"[n] || "", () => { state.eye = n; }, () => state.eye === n));
   const head = () => { const frame = data.frames[state.at]; Object.assign(state, { eye: -1, far: .75 * reach, target: frame.pose ? moved(rows(frame.pose), middle) : data.center }); };
   const middle = [0, 1, 2].map(k => { let s = 0; for (let i = k; i < skin.place.length; i += 3) s += skin.place[i]; return 3 * s / skin.place.length; });
@@ -324,6 +345,7 @@ async function open(box) {
   new ResizeObserver(draw).observe(box);
   setInterval(() => { if (state.playing && !document.hidden) { state.at = (state.at + 1) % data.frames.length; show(state.at); } }, 90);
   const middleFrame = data.frames.findIndex(f => f.status === "ok"); state.at = Math.max(0, middleFrame);
+  canvas.width = canvas.clientWidth; canvas.height = canvas.clientHeight; fit();
   refresh();
 }
 for (const box of document.querySelectorAll(".room")) open(box).catch(error => { box.append("The room cannot be shown: " + error.message); console.error(error); });

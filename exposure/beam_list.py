@@ -26,6 +26,7 @@ from .track_exposure import FrameExposure
 
 FORMAT = "dualfluoro-beams"
 PLANE_MM = 1000.0
+ENDINGS = (".json", ".csv")
 COLUMNS = ("frame", "time_s", "view", *(f"source_{a}_mm" for a in "xyz"),
            *(f"direction_{a}" for a in "xyz"), *(f"up_{a}" for a in "xyz"), "weight",
            "polygon_at_1m_mm")  # fmt: skip
@@ -121,7 +122,7 @@ def read_beams(path: str | Path) -> BeamList:
             raise ValueError(f"format {document['format']!r}")
         beams = tuple(_read(item) for item in document["beams"])
         return BeamList(beams, str(document["weight_unit"]))
-    except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: not a list of beams ({FORMAT}): {error}") from None
 
 

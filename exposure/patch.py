@@ -2,19 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import no_type_check
 
+import numba
 import numpy as np
 from jaxtyping import Float, Int
 
+from .occlusion import hidden
 from .outline import edges_by_row
-from .raster import (
-    faces_in_box,
-    first_hits,
-    hidden,
-    projected,
-    shares_in_field,
-    shares_of_beam,
-)
+from .raster import faces_in_box, first_hits, projected, shares_in_field, shares_of_beam
 from .skin import Skin
 
 GRID = 256  # rays across the field for shares of its solid angle
@@ -46,11 +42,13 @@ def patch_of(
     box = (outline[:, 0].min(), outline[:, 0].max(), outline[:, 1].min(), outline[:, 1].max())
     rows = edges_by_row(outline)
     xyw = projected(skin.vertices_ct, cam_from_ct)
-    number, back = faces_in_box(skin.faces, xyw, box)
+    number = faces_in_box(skin.faces, xyw, box)
     if len(number) == 0:
         return Patch(number, np.zeros(0, np.float32), 0.0, 1.0, 0.0, None)
-    share, middle = shares_in_field(skin.faces, number, xyw, outline, rows)
-    visible = (share > 0) & ~hidden(skin.faces, back, xyw, middle, share > 0)
+    share, middle = shares_in_field(skin.faces, number, xyw, rows)
+    cells = skin.cells
+    spheres = (cells.faces, cells.start, cells.center, cells.radius_mm)
+    visible = (share > 0) & ~hidden(spheres, cam_from_ct, xyw, box, middle, share > 0)
     on_skin = visible & ~skin.on_cut[number]
     area_mm2 = float(share[on_skin] @ skin.area_mm2[number[on_skin]])
     face, near = first_hits(skin.faces, number, xyw, box, GRID)
@@ -71,8 +69,20 @@ def overlap_mm2(skin: Skin, patches: list[Patch]) -> float | None:
         return None
     most = np.zeros(len(skin.faces), np.float32)
     second = np.zeros(len(skin.faces), np.float32)
-    for patch in patches:
-        met = most[patch.face]
-        second[patch.face] = np.maximum(second[patch.face], np.minimum(met, patch.share))
-        most[patch.face] = np.maximum(met, patch.share)
-    return float(second.astype(np.float64) @ skin.area_mm2)
+    return sum(
+        _met_again_mm2(most, second, patch.face, patch.share, skin.area_mm2) for patch in patches
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check  # the type checker's wrapper cannot be compiled
+def _met_again_mm2(most, second, face, share, area_mm2):
+    """Area that this patch adds to what two views share; updates each face's two largest shares."""
+    total = 0.0
+    for n in range(len(face)):
+        f = face[n]
+        again = max(second[f], min(most[f], share[n]))
+        total += area_mm2[f] * (again - second[f])
+        second[f] = again
+        most[f] = max(most[f], share[n])
+    return total

@@ -74,7 +74,7 @@ def _tile(skin_map: SkinMap, share: np.ndarray, name: str) -> np.ndarray:
     middle, half = (low + high) / 2, float((high - low)[:2].max()) / 2 * 1.04
     xyw = np.column_stack([xyz[:, :2], high[2] - xyz[:, 2] + 1.0])
     box = (middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half)
-    front, _ = faces_in_box(skin.faces, xyw, box)
+    front = faces_in_box(skin.faces, xyw, box)
     face, _ = first_hits(skin.faces, front, xyw, box, SIDE_PX)
     tile = np.full((SIDE_PX + MARGIN_PX, SIDE_PX, 3), PAPER, np.uint8)
     on, at = face >= 0, face[face >= 0]

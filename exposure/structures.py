@@ -6,15 +6,13 @@ of the voxels that were segmented.
 
 import math
 from dataclasses import dataclass
-from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float
 
 from drr import PlacedMask
 
-from .outline import signed_distance
+from .outline import are_inside, edges_by_row
 
 MOST_POINTS = 2000
 
@@ -62,15 +60,10 @@ def share_in_field(
     return share_inside(outline, points_ct @ cam_from_ct[:3, :3].T + cam_from_ct[:3, 3])
 
 
-@numba.njit(cache=True, nogil=True)
-@no_type_check  # the type checker's wrapper cannot be compiled
-def share_inside(outline, points):
-    """Share of points (cam) whose projection lies inside the outline."""
-    inside = 0
-    for point in points:
-        if (
-            point[2] > 0.0
-            and signed_distance(outline, point[0] / point[2], point[1] / point[2]) > 0
-        ):
-            inside += 1
-    return inside / len(points)
+def share_inside(
+    outline: Float[np.ndarray, "corner 2"], points_cam: Float[np.ndarray, "point 3"]
+) -> float:
+    """Share of points whose projection lies inside the outline; none behind the source does."""
+    ahead = points_cam[points_cam[:, 2] > 0.0]
+    inside = are_inside(edges_by_row(outline), *(ahead[:, :2] / ahead[:, 2:]).T)
+    return int(inside.sum()) / len(points_cam)

@@ -16,6 +16,7 @@ from .view_times import moment_of, rig_in_motion
 
 REACH_FRAMES, REACH_S = 3, 0.1
 """A good frame predicts others as far as the farther of these."""
+Recall = Callable[[int, Callable[[], FramePose]], FramePose]
 MOTION_PASSES = 3
 """Passes over all frames in which views of different times are brought to one motion."""
 
@@ -29,6 +30,7 @@ def track_frames(
     config: TrackingConfig | None = None,
     time_offsets_s: Sequence[float] = (),
     progress: Callable[[int, int], None] | None = None,
+    recall: Recall | None = None,
 ) -> Track:
     """The track of a head over all moments; every frame has a row, lost ones too.
 
@@ -41,6 +43,8 @@ def track_frames(
         time_offsets_s: how much later than the frame's time each view is exposed; the poses are
             of the frame's time. All at once, without it.
         progress: called with (frames done, of) after each frame.
+        recall: is asked for every pose, with the frame and a function that finds it. The order is
+            always the same: what an earlier run found may be given back in place of finding it.
 
     Raises:
         ValueError: times that do not fit the moments, or neither landmarks nor a start.
@@ -57,6 +61,11 @@ def track_frames(
     found: list[FramePose | None] = [None] * len(moments)
 
     def located(k: int, predictions: tuple[Rigid, ...], velocity: np.ndarray | None) -> FramePose:
+        if recall is None:
+            return placed(k, predictions, velocity)
+        return recall(k, lambda: placed(k, predictions, velocity))
+
+    def placed(k: int, predictions: tuple[Rigid, ...], velocity: np.ndarray | None) -> FramePose:
         if still or velocity is None or not predictions:
             return locate(rig, moments[k], subject, predictions, config)
         centre = (predictions[0] @ subject.centre_ct).numpy()

@@ -20,19 +20,21 @@ def demo(*, out: Path = Path("demo"), frames: int = 24, common: Common = DEFAULT
         How many frame pairs to film.
     """
     from ..demo_trial import DemoPlan, write_demo_trial
+    from ..folder_lock import held
 
     weights = released_weights()
     common.say(f"filming {frames} frame pairs of the digital head into {out}")
-    write_demo_trial(out, DemoPlan(frames=frames, seed=common.seed))
-    install(weights, out)
-    track(out, common=common)
-    evaluate(
-        out / "track.csv",
-        out / "truth.csv",
-        landmarks=out / "landmarks.json",
-        json=out / "evaluation.json",
-        common=common,
-    )
+    with held(out, "demo"):
+        write_demo_trial(out, DemoPlan(frames=frames, seed=common.seed))
+        install(weights, out)
+        track(out, common=common)
+        evaluate(
+            out / "track.csv",
+            out / "truth.csv",
+            landmarks=out / "landmarks.json",
+            json=out / "evaluation.json",
+            common=common,
+        )
     common.say(f"report: {(out / 'report.html').absolute()}")
     return out
 

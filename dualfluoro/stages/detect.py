@@ -28,6 +28,7 @@ def detect(
     loaded = load_trial(trial)
     from ..detections import write_detections
     from ..detector_look import shown_in_look
+    from ..folder_lock import held
     from ..frames import open_frames
     from ..subject import subject_of
     from ..tracking import Moments
@@ -42,6 +43,7 @@ def detect(
     detector, said = shown_in_look(moments, detector, wanted, common.torch_device())
     common.say(said)
     target = loaded.folder / "detections.csv"
-    write_detections(target, loaded, views, detector, common)
+    with held(loaded.folder, "detect"):
+        write_detections(target, loaded, views, detector, common)
     common.say(f"wrote {target}")
     return target

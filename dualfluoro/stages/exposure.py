@@ -50,12 +50,14 @@ def exposure(
         with as many pulses as the trial has frames if left out.
     """
     loaded = load_trial(trial)
-    from exposure import write_skin_picture
-
+    if event and rdsr is None:
+        raise ValueError("--event names an event of a dose report: give that with --rdsr")
     from ..dose_settings import outputs_of
+    from ..dose_sr_write import frame_uid_of, write_dose_sr
     from ..exposure_covariance import with_covariances
-    from ..exposure_exports import write_beam_list, write_deck
+    from ..exposure_exports import Exports, check_exports, write_exports
     from ..exposures import expose_trial, fields_of, reported_outputs, write_exposures
+    from ..folder_lock import held
     from ..recording import open_tracked
     from ..subject import subject_of
 
@@ -65,29 +67,22 @@ def exposure(
     outputs, report = outputs_of(loaded.exposure.dose, len(found)), None
     if rdsr is not None:
         outputs, report = reported_outputs(loaded, rdsr, event, outputs)
-    fields, subject = fields_of(loaded, views, common), subject_of(loaded)
-    found = with_covariances(found, file, subject.center_ct)
-    frames, skin_map, head = expose_trial(
-        loaded, subject, found, fields, subject.center_ct, common, outputs
-    )
-    write_exposures(folder, loaded, frames, head, file, skin_map, report)
-    skin_map.write(folder / "skin.vtp")
-    common.say(f"wrote exposure.csv, exposure.json and skin.vtp in {folder}")
-    if picture is not None:
-        write_skin_picture(picture, skin_map)
-        common.say(f"wrote {picture}")
-    if beams is not None:
-        count = write_beam_list(beams, frames, loaded.rig, head)
-        common.say(f"wrote {count} beams to {beams}")
-    if deck is not None:
-        target = folder / f"deck_{deck}" if deck_folder is None else deck_folder
-        count = write_deck(deck, target, frames, loaded.rig, head, outputs)
-        common.say(f"wrote a deck of {count} beams in {target}")
-    if dose_sr is not None:
-        from ..dose_sr_write import frame_uid_of, write_dose_sr
-
-        uid = frame_uid_of(loaded.ct, subject.volume.fingerprint)
-        distance_mm = loaded.exposure.reference_distance_mm
-        write_dose_sr(dose_sr, frames, loaded.rig, head, uid, distance_mm)
-        common.say(f"wrote {dose_sr}")
+    exports = Exports(picture, beams, deck, deck_folder, dose_sr)
+    check_exports(exports, outputs)
+    with held(folder, "exposure"):
+        fields, subject = fields_of(loaded, views, common), subject_of(loaded)
+        found = with_covariances(found, file, subject.center_ct)
+        frames, skin_map, head = expose_trial(
+            loaded, subject, found, fields, subject.center_ct, common, outputs
+        )
+        write_exposures(folder, loaded, frames, head, file, skin_map, report)
+        skin_map.write(folder / "skin.vtp")
+        common.say(f"wrote exposure.csv, exposure.json and skin.vtp in {folder}")
+        for said in write_exports(exports, folder, frames, skin_map, loaded.rig, outputs):
+            common.say(said)
+        if dose_sr is not None:
+            uid = frame_uid_of(loaded.ct, subject.volume.fingerprint)
+            distance_mm = loaded.exposure.reference_distance_mm
+            write_dose_sr(dose_sr, frames, loaded.rig, head, uid, distance_mm)
+            common.say(f"wrote {dose_sr}")
     return folder / "exposure.csv"

@@ -16,19 +16,21 @@ def landmarks(trial: TrialFolder, /, *, common: Common = DEFAULTS) -> Path:
     ct_preview.png beside it shows what of the CT is used: look at it.
     """
     loaded = load_trial(trial)
+    from ..folder_lock import held
     from ..subject import subject_of
 
     subject = subject_of(loaded)
-    if loaded.landmarks.exists():
-        common.say(f"{loaded.landmarks} is there already; it is left as it is")
-    else:
-        _write_landmarks(loaded, subject, common)
-    picture = loaded.folder / "ct_preview.png"
-    if not _is_current(picture, loaded):
-        from ..preview import write_preview
+    with held(loaded.folder, "landmarks"):
+        if loaded.landmarks.exists():
+            common.say(f"{loaded.landmarks} is there already; it is left as it is")
+        else:
+            _write_landmarks(loaded, subject, common)
+        picture = loaded.folder / "ct_preview.png"
+        if not _is_current(picture, loaded):
+            from ..preview import write_preview
 
-        write_preview(picture, subject)
-        common.say(f"wrote {picture}: look whether the head is whole and the couch is gone")
+            write_preview(picture, subject)
+            common.say(f"wrote {picture}: look whether the head is whole and the couch is gone")
     return loaded.landmarks
 
 

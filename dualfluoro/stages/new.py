@@ -21,7 +21,7 @@ file = "rig.json"
 
 [[view]]
 name = "A"                        # a camera of the rig
-frames = "A/*.png"                # images, a multi-page TIFF, an AVI/MP4, or a DICOM XA/RF file
+frames = "A/*.png"                # images, multi-page TIFF, AVI/MP4, .cine, DICOM XA/RF
 # intensity = "transmission"      # brighter = more x-rays; "attenuation" is the inverse
 # distorted = false               # true: the rig's distortion map is applied first
 
@@ -40,10 +40,18 @@ rate_hz = 30.0                    # or: times = "times.csv" with a column time_s
 # [models]
 # folder = "models"               # may be shared by many trials of one subject
 
-# [exposure]
+# [exposure]                      # all optional; docs/exposure.md has more of each
 # reference_distance_mm = 600.0   # source to the reference point
-# kerma_mGy = { A = 0.02, B = 0.02 }   # per frame at the reference point, a number or a CSV
+# reference_point = "15 cm from the isocentre towards the source, calibration of 2 March"
+# kerma_mGy = { A = 0.02, B = 0.02 }      # per frame at the reference point, a number or a CSV
+# kap_Gycm2 = { A = 0.004, B = 0.004 }    # per frame
+# kvp = { A = 80.0, B = 80.0 }            # decks and factors of dose need these three
+# filtration_al_mm = { A = 3.1, B = 3.1 } # all that counts as aluminium, the tube's own too
+# filtration_cu_mm = { A = 0.2, B = 0.2 }
+# support_transmission = { A = 0.8 }      # what table or head rest in this beam lets through
 # collimation = "auto"            # or polygons: { A = [[10, 10], [500, 10], [500, 500]] }
+# structures = "labels.nii.gz"    # a label map of the CT, with the names of its labels
+# structure_labels = { lens_left = 1, lens_right = 2, thyroid = 7 }
 """
 
 

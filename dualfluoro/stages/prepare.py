@@ -9,6 +9,7 @@ from ..trial import load_trial
 if TYPE_CHECKING:
     from detector import Detector
 
+    from ..frames import Frames
     from ..subject import Subject
     from ..tracking import Moments
     from ..trial import Trial
@@ -44,13 +45,24 @@ def prepare(
         Train one: auto, where the views disagree; always; or never, and all time is the detector's.
     """
     loaded = load_trial(trial)
+    from ..folder_lock import held
     from ..frames import open_frames
+
+    views, _ = open_frames(loaded)  # a trial that cannot be tracked is not worth the training
+    with held(loaded.folder, "prepare"), held(loaded.models, "prepare"):
+        _prepare(loaded, views, minutes, translator, common)
+    return loaded.detector
+
+
+def _prepare(
+    loaded: "Trial", views: "tuple[Frames, ...]", minutes: float, translator: str, common: Common
+) -> None:
+    """What is not done yet of landmarks, detector and translator."""
     from ..subject import subject_of
     from ..tracking import Moments
     from ..trial_detector import detector_of, is_trained, trained
     from .landmarks import landmarks
 
-    views, _ = open_frames(loaded)  # a trial that cannot be tracked is not worth the training
     landmarks(loaded, common=common)
     subject = subject_of(loaded)
     own = minutes if translator == "never" else minutes * (1 - TRANSLATOR_SHARE)
@@ -72,7 +84,6 @@ def prepare(
         needed = _choose(loaded, subject, moments, detector, rest, translator, common)
         if not needed and not is_trained(loaded, subject, minutes):
             train(minutes)  # goes on: what a translator would have taken is the detector's
-    return loaded.detector
 
 
 def _choose(

@@ -37,6 +37,7 @@ def synthesize(
     from drr.labelled_radiograph import Studio, resized_rig
     from drr.material_model import varied_model
 
+    from ..folder_lock import held
     from ..progress import counted
     from ..subject import subject_of
     from ..trial_detector import training_landmarks
@@ -54,7 +55,10 @@ def synthesize(
     head = varied_model(volume, subject.anatomy, FINEST_GRID_MM, common.seed)
     studio = Studio(head, np.array(list(points.values()), np.float64), rig)
     folder = loaded.folder / "dataset"
-    with counted("radiographs", count, common) as progress:
+    with (
+        held(loaded.folder, "synthesize"),
+        counted("radiographs", count, common) as progress,
+    ):
         manifest = write_dataset(folder, studio, count, common.seed, about, progress)
     common.say(f"wrote {count} radiographs of {size} px to {folder}")
     return manifest

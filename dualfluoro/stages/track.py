@@ -1,14 +1,20 @@
 """`dualfluoro track`: the head's pose in every frame, and the exposure that follows from it."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..options import DEFAULTS, Common, TrialFolder
-from ..trial import load_trial
+from ..options import DEFAULTS, Common, TrackOptions, TrialFolder
+from ..trial import Trial, load_trial
 
 if TYPE_CHECKING:
-    from calibration import Rig
+    import numpy as np
+
     from registration import Track
+
+    from ..frames import Frames
+    from ..track_journal import Journal
+    from ..trial_tracks import TrialTracks
 
 
 def track(
@@ -26,7 +32,8 @@ def track(
 
     `smoothed.csv` holds the same poses on one continuous motion, where three frames have a pose.
     Each [[body]] of the trial has a track_NAME.csv of its own (and smoothed_NAME.csv), found by
-    refinement; motion.csv has the motion of the head and of the bodies in the skull.
+    refinement; motion.csv has the motion of the head and of the bodies in the skull. run.json
+    says which inputs, settings and versions made them. A run that was cut short goes on.
 
     Parameters
     ----------
@@ -50,68 +57,89 @@ def track(
             f"{loaded.detector}: there is no detector; make it with: dualfluoro prepare "
             f"{loaded.folder}, or give a start with --init TRACK.csv"
         )
-    from registration import Track
-    from registration.calibrated_track import with_rig_uncertainty
-
-    from ..detector_look import shown_in_look
-    from ..exposures import expose_trial, write_exposures
+    from ..folder_lock import held
     from ..frames import open_frames
-    from ..motion_bodies import body_file, rigid_bodies, track_bodies
-    from ..motion_table import TrackedFrame, write_motion
-    from ..subject import subject_of
-    from ..tracking import Moments, track_trial
-    from ..trial_detector import detector_of
-    from ..trial_report import write_report
 
     common.torch_device()
-    start = None if init is None else Track.read(init)
     views, times_s = open_frames(loaded)
     if init is not None and not refine:
         _check_frames(init, len(times_s))
-    subject = subject_of(loaded)
-    detector = None if init is not None else detector_of(loaded, subject, common)
-    bodies_known = rigid_bodies(loaded, subject)
-    moments = Moments(loaded, views, detector)
-    if detector is not None:
-        wanted = look if translate else "none"
-        shown, said = shown_in_look(moments, detector, wanted, common.torch_device())
-        moments.detector = shown
-        common.say(said)
-    found, center_ct = track_trial(moments, subject, times_s, start, refine, common)
     folder = loaded.folder if out is None else Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    rig, skull = loaded.rig, found
-    found = with_rig_uncertainty(skull, rig, subject.bone_points_ct[::10], center_ct)
-    found.write(folder / "track.csv")
-    _write_smoothed(skull, rig, subject.bone_points_ct[::10], center_ct, folder / "smoothed.csv")
-    bodies = track_bodies(moments, bodies_known, skull, times_s, common) if refine else {}
-    for name, (body, its) in bodies.items():
-        known = with_rig_uncertainty(its, rig, body.points_ct[::10], body.center_ct)
-        known.write(folder / body_file(name))
-        smooth = folder / body_file(name, smoothed=True)
-        _write_smoothed(its, rig, body.points_ct[::10], body.center_ct, smooth)
-    for body, _ in bodies_known if not refine else ():
-        for smoothed in (False, True):  # of an earlier run
-            (folder / body_file(body.name, smoothed)).unlink(missing_ok=True)
-    head_motion = TrackedFrame(skull, center_ct, subject.skull_from_ct[0])
-    moving = {n: TrackedFrame(t, b.center_ct, b.frame_from_ct) for n, (b, t) in bodies.items()}
-    write_motion(folder / "motion.csv", head_motion, moving)
-    fields = [moments.fields_of(frame) for frame in range(len(found))]
-    frames, skin_map, head = expose_trial(loaded, subject, found, fields, center_ct, common)
-    write_exposures(folder, loaded, frames, head, folder / "track.csv", skin_map)
-    write_report(loaded, subject, views, found, folder)
-    counts = _counted(found)
+    options = TrackOptions(init, refine, translate, look)
+    with held(folder, "track"):
+        found, bodies = _tracked(loaded, views, times_s, folder, options, common)
     if not found.has_pose.any():
         raise ValueError(
             f"{folder / 'track.csv'}: all {len(found)} frames are lost; look at the frames, the "
             "rig and the CT, or train longer: dualfluoro prepare --minutes M"
         )
-    common.say(f"{len(found)} frames: {counts}; wrote track.csv and report.html in {folder}")
-    for name, (_, its) in bodies.items():
-        common.say(f"{name}: {_counted(its)}; wrote {body_file(name)}")
+    said = f"{len(found)} frames: {_counted(found)}"
+    common.say(f"{said}; wrote track.csv and report.html in {folder}")
+    for name, its in bodies.items():
+        common.say(f"{name}: {_counted(its)}; wrote track_{name}.csv")
     if loaded.bodies and not refine:
         common.say("note: bodies are found by refinement alone, none with --no-refine")
     return found
+
+
+def _tracked(
+    trial: Trial,
+    views: "tuple[Frames, ...]",
+    times_s: "np.ndarray",
+    folder: Path,
+    options: TrackOptions,
+    common: Common,
+) -> "tuple[Track, dict[str, Track]]":
+    """The tracks of the skull and of the bodies, with all outputs written; a killed run goes on."""
+    from ..run_record import RUN, run_of
+    from ..track_journal import journal_of
+    from ..trial_tracks import write_tracks
+
+    begun_s = time.monotonic()
+    run = run_of(trial, options, common)
+    with journal_of(folder, run.key) as journal:
+        if journal.count:
+            common.say(f"going on after {journal.count} poses that an earlier run found")
+        tracks = _found(trial, views, times_s, options, common, journal)
+        (folder / RUN).unlink(missing_ok=True)  # it would speak of other outputs
+        skull = write_tracks(tracks, folder, common)
+        if skull.has_pose.any():
+            run.write(folder, time.monotonic() - begun_s)
+    return skull, {name: its for name, (_, its) in tracks.bodies.items()}
+
+
+def _found(
+    trial: Trial,
+    views: "tuple[Frames, ...]",
+    times_s: "np.ndarray",
+    options: TrackOptions,
+    common: Common,
+    journal: "Journal",
+) -> "TrialTracks":
+    """The poses of the skull and of the bodies."""
+    from registration import Track
+
+    from ..detector_look import shown_in_look
+    from ..motion_bodies import rigid_bodies, track_bodies
+    from ..subject import subject_of
+    from ..tracking import Moments, track_trial
+    from ..trial_detector import detector_of
+    from ..trial_tracks import TrialTracks
+
+    start = None if options.init is None else Track.read(options.init)
+    subject = subject_of(trial)
+    detector = None if start is not None else detector_of(trial, subject, common)
+    bodies = rigid_bodies(trial, subject)
+    moments = Moments(trial, views, detector)
+    if detector is not None:
+        wanted = options.look if options.translate else "none"
+        moments.detector, said = shown_in_look(moments, detector, wanted, common.torch_device())
+        common.say(said)
+    skull, center_ct = track_trial(
+        moments, subject, times_s, start, options.refine, common, journal.recall("skull")
+    )
+    found = track_bodies(moments, bodies, skull, times_s, common, journal) if options.refine else {}
+    return TrialTracks(trial, subject, moments, skull, center_ct, found)
 
 
 def _check_frames(init: Path, count: int) -> None:
@@ -130,18 +158,3 @@ def _check_frames(init: Path, count: int) -> None:
 
 def _counted(track: "Track") -> str:
     return ", ".join(f"{track.status.count(s)} {s}" for s in ("ok", "doubtful", "lost"))
-
-
-def _write_smoothed(found: "Track", rig: "Rig", points_ct, center_ct, path: Path) -> None:
-    """The smoothed track, or none where it cannot be smoothed; never one of an earlier run."""
-    import numpy as np
-
-    from registration import smoothed_track
-    from registration.calibrated_track import with_rig_uncertainty
-
-    known = found.has_pose
-    if known.sum() >= 3 and np.isfinite(found.covariance[known]).all():
-        smooth = smoothed_track(found, center_ct)
-        with_rig_uncertainty(smooth, rig, points_ct, center_ct).write(path)
-    else:
-        path.unlink(missing_ok=True)

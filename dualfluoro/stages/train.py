@@ -36,10 +36,12 @@ def train_detector(
         raise ValueError("--from-dataset and --look exclude each other: a data set has its looks")
     if dataset and not (dataset / "manifest.json").is_file():
         raise FileNotFoundError(f"{dataset}: there is no data set; run `dualfluoro synthesize`")
+    from ..folder_lock import held
     from ..subject import subject_of
     from ..trial_detector import trained
 
-    detector = trained(loaded, subject_of(loaded), minutes, common, dataset, look)
+    with held(loaded.folder, "train detector"), held(loaded.models, "train detector"):
+        detector = trained(loaded, subject_of(loaded), minutes, common, dataset, look)
     error_mm = detector.card.accuracy["in_field_median_mm"]
     common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
     return loaded.detector

@@ -19,7 +19,8 @@ def train_landmarks(
     """Train a global-to-local landmark model; a run that was cut short goes on.
 
     The last fifth of the images, in natural order of their names, is not trained on: it chooses the
-    best weights, fits the deviations, and gives the errors that are said.
+    best weights, fits the deviations, and gives the errors that are said. NAME_training.html shows
+    how the training went.
 
     Parameters
     ----------
@@ -35,26 +36,30 @@ def train_landmarks(
     from detector.patch_settings import settings_for
     from detector.patch_train_model import train_landmark_model
 
+    from ..folder_lock import held
     from ..landmark_images import read_source
     from ..progress import training_bar
+    from ..training_pages import write_landmark_page
 
     table = read_landmark_folder(folder)
     common.say(
         f"{len(table.files)} {'images' if table.dim == 2 else 'volumes'} with {len(table.names)} "
         f"landmarks; training for {minutes:g} minutes"
     )
-    with training_bar(minutes, common) as progress:
-        model = train_landmark_model(
-            lambda n: read_source(table.files[n], table.dim),
-            table.names,
-            table.world,
-            out.with_suffix(".training"),
-            settings_for(table.dim, minutes),
-            seed=common.seed,
-            device=common.torch_device(),
-            progress=progress,
-        )
-    model.write(out)
+    with held(out.with_suffix(".training"), "train landmarks"):
+        with training_bar(minutes, common) as progress:
+            model = train_landmark_model(
+                lambda n: read_source(table.files[n], table.dim),
+                table.names,
+                table.world,
+                out.with_suffix(".training"),
+                settings_for(table.dim, minutes),
+                seed=common.seed,
+                device=common.torch_device(),
+                progress=progress,
+            )
+        model.write(out)
+    write_landmark_page(out, model, table)
     accuracy, unit = model.card.accuracy, model.card.unit
     common.say(
         f"wrote {out}: mean error {accuracy['mean']:.2f} {unit}, median {accuracy['median']:.2f} "

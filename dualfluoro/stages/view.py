@@ -20,14 +20,16 @@ def view(
 ) -> None:
     """Show sources, frames, beams, the head at its pose, and what the beams hit.
 
-    With one of the last four options files are written and no window opens; no display is needed.
+    The trial must have been tracked. With --screenshot, --movie, --html or --overlays files are
+    written and no window opens; no display is needed then. In the window, `h` lists the keys.
 
     Parameters
     ----------
     frame
-        Which frame to show first, from 0.
+        Which frame to show first, from 0; the one of the screenshot.
     eye
-        Look from the source of this view, in place of at the whole room.
+        Look from the source of this view: the skull must lie on its shadow. For the window, the
+        screenshot and the movie.
     screenshot
         A PNG of one frame.
     movie
@@ -74,12 +76,14 @@ def view(
         common.say(f"wrote {html}")
     if overlays is not None:
         from ..overlay import shadows_of
+        from ..overlay_bodies import body_shadows
         from ..overlay_sheet import write_overlays
         from ..progress import counted
         from ..subject import subject_of
 
         with counted("overlays", len(track), common) as progress:
-            shadows = shadows_of(subject_of(loaded))
+            subject = subject_of(loaded)
+            shadows = shadows_of(subject, body_shadows(loaded, subject, track, loaded.folder))
             write_overlays(loaded, scene, views, shadows, overlays, progress)
         common.say(f"wrote {len(track)} pictures, contact_sheet.png and worst.html in {overlays}")
     if screenshot is not None or movie is not None:

@@ -7,7 +7,7 @@ import dualfluoro
 from dualfluoro.cli import build_app, main
 
 COMMANDS = "demo new landmarks synthesize prepare detect track exposure evaluate view report train"
-COMMANDS = [*COMMANDS.split(), "calibrate", "convert", "locate"]
+COMMANDS = [*COMMANDS.split(), "calibrate", "convert", "locate", "batch"]
 
 
 @pytest.mark.parametrize(

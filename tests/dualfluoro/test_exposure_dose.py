@@ -1,20 +1,20 @@
 """Dose in a trial: settings, dose reports, image headers, tube off, the report that is written."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
 
 from calibration import Camera, Rig, Rigid
 from dualfluoro import load_trial
 from dualfluoro.dose_events import check_reference, events_of, outputs_of_events
 from dualfluoro.dose_rdsr import chamber_ratio, read_rdsr
 from dualfluoro.dose_settings import outputs_of
-from dualfluoro.dose_sr_items import code, container, number, text
+from dualfluoro.dose_sr_items import text
 from dualfluoro.dose_sr_tree import all_of, anywhere, text_of
 from dualfluoro.dose_sr_write import frame_uid_of, write_dose_sr
 from dualfluoro.exposure_covariance import with_covariances
@@ -24,40 +24,10 @@ from dualfluoro.exposures import sha256_of
 from exposure import Field, Head, Skin, TubeOutput, expose_track
 from registration.track import track_of_poses
 
+sys.path.insert(0, str(Path(__file__).parent))
+from dose_report_files import dcm, event, report_file
+
 REPORTS = Path(__file__).parents[3] / "shared/data/rdsr"
-
-
-def dcm(value):
-    return value, "DCM", "meaning"
-
-
-def event(kerma=(1.2, "mGy"), pulses=3.0, plane="113620", **more):
-    """An event of a report, as makers write it."""
-    items = [
-        code(dcm("113764"), (plane, "DCM", "plane")),
-        number(dcm("113738"), kerma[0], (kerma[1], "UCUM", kerma[1])),
-        number(dcm("122130"), more.get("kap", 0.6), ("dGy.cm2", "UCUM", "x")),
-        number(dcm("113768"), pulses, ("1", "UCUM", "1")),
-        number(dcm("113733"), 80.0, ("kV", "UCUM", "kV")),
-        number(dcm("113748"), 785.0, ("mm", "UCUM", "mm")),
-        code(dcm("113780"), ("113860", "DCM", "15cm from Isocenter toward Source")),
-    ]
-    if "secondary" in more:
-        items.append(number(dcm("112012"), more["secondary"], ("deg", "UCUM", "deg")))
-    return container(("113706", "DCM", "Irradiation Event X-Ray Data"), items)
-
-
-def report_file(path, *events, maker="Philips"):
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.67"
-    data.file_meta.MediaStorageSOPInstanceUID = "2.25.1"
-    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.67", "2.25.1"
-    data.Manufacturer = maker
-    data.ContentSequence = list(events)
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 def test_the_settings_give_each_frame_its_output(trial):

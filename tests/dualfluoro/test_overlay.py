@@ -120,7 +120,7 @@ def test_the_pose_that_was_found_fits_better_than_one_beside_it(opened):
     found = scene.track.world_from_ct[0]
     beside = Rigid(np.eye(3), camera.cam_from_world.R.numpy()[0] * 25.0) @ found
     white = [
-        float(compared(image, large, shadows, p, field, loaded.views[0].transmission)[1].mean())
+        compared(image, large, shadows, p, field, loaded.views[0].transmission).difference.mean()
         for p in (found, beside)
     ]
     assert white[0] > white[1] + 1

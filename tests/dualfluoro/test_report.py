@@ -106,3 +106,25 @@ def test_speeds_are_those_of_the_track(tracked_trial):
     step = np.linalg.norm(np.diff(track.world_from_ct.t.numpy(), axis=0), axis=1)
     shown = np.asarray(figure.data[0].y)
     assert shown[1] == pytest.approx(step.sum() / (track.time_s[2] - track.time_s[0]), rel=0.5)
+
+
+def test_every_flag_has_a_row_on_the_time_line(tracked_trial):
+    from dataclasses import replace
+
+    track = Track.read(tracked_trial / "track.csv")
+    flags = (("low_similarity",), (), ("low_similarity", "views_disagree"))
+    figure = plots.status_plot(replace(track, flags=flags, status=("doubtful", "ok", "doubtful")))
+    rows = dict(zip(figure.layout.yaxis.ticktext, (len(t.x) for t in figure.data), strict=True))
+    assert rows == {"ok": 1, "doubtful": 2, "lost": 0, "low_similarity": 2, "views_disagree": 1}
+
+
+def test_two_pictures_share_one_place_and_the_page_brings_the_slider(tracked_trial):
+    from dualfluoro.report_wipe import wipe
+
+    part = wipe(b"one", b"two", EVIL, ("frame", EVIL))
+    assert "<script>alert" not in part and part.count("data:image/webp") == 2
+    assert "report_wipe" not in page("a", [part], plots=False)
+    assert 'querySelectorAll(".wipe")' in page("a", [part], plots=False)
+    assert 'querySelectorAll(".wipe")' not in page("a", [note("b")], plots=False)
+    text = (tracked_trial / "report.html").read_text()
+    assert text.count('<figure class="wipe') >= 2

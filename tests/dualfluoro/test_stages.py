@@ -199,6 +199,8 @@ def test_a_data_set_is_made_and_trained_on(trial, monkeypatch, capsys):
     assert all(max(r.image.shape) == 64 for r in radiographs)
     assert main([*tokens, "--quiet"]) == 0
     assert Detector.read(trial / "models" / "detector.safetensors").card.recipe["from_dataset"]
+    page = (trial / "models" / "detector_training.html").read_text()
+    assert "fresh radiographs" in page and "data:image/webp" in page
     assert main(["synthesize", str(trial), "--count", "5", "--size", "96"]) == 1
     assert "holds another data set, which differs in K, sizes_px" in capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 import pytest
 
 from dualfluoro import load_trial
+from dualfluoro.dose_settings import PART_OF
 
 
 def edited(trial, old, new):
@@ -77,11 +78,10 @@ def test_a_complaint_names_the_file_and_what_is_wrong(trial, old, new, said):
         load_trial(trial)
 
 
-def test_a_single_view_is_refused(trial):
+def test_a_trial_without_a_view_is_refused(trial):
     text = (trial / "trial.toml").read_text()
-    start = text.index("[[view]]", text.index("[[view]]") + 1)
-    (trial / "trial.toml").write_text(text[:start] + text[text.index("[time]") :])
-    with pytest.raises(ValueError, match="two or more"):
+    (trial / "trial.toml").write_text(text[: text.index("[[view]]")] + text[text.index("[time]") :])
+    with pytest.raises(ValueError, match=r"a trial needs a \[\[view\]\] table"):
         load_trial(trial)
 
 
@@ -105,3 +105,17 @@ def test_the_template_of_new_is_a_trial_once_its_files_are_there(trial, tmp_path
     assert len(load_trial(trial).views) == 2
     with pytest.raises(ValueError, match="there already"):
         new(trial.parent / "fresh")
+
+
+def test_the_template_of_new_shows_every_key_of_exposure(trial):
+    from dualfluoro import new
+
+    before, after = new(trial.parent / "fresh").read_text().split("# [exposure]")
+    shown = "[exposure]" + after.replace("\n# ", "\n")
+    (trial / "trial.toml").write_text(before + shown)
+    found = load_trial(trial).exposure
+    assert all(found.dose.given.values()) and found.dose.reference_point
+    assert (found.reference_distance_mm, found.structure_labels["thyroid"]) == (600.0, 7)
+    keys = {line.split(" = ")[0] for line in shown.splitlines() if " = " in line}
+    assert keys == {*PART_OF, "reference_distance_mm", "reference_point", "collimation",
+                    "structures", "structure_labels"}  # fmt: skip

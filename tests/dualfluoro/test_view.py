@@ -185,3 +185,17 @@ def test_the_command_writes_a_picture_and_a_page(tracked_trial, tmp_path):
     assert (tmp_path / "room.html").stat().st_size > 100_000
     if can_draw():
         assert np.asarray(Image.open(tmp_path / "eye.png").convert("L")).std() > 10
+
+
+def test_a_film_from_a_source_stays_in_the_source(room, scene, tmp_path):
+    from dualfluoro.view_movie import write_movie
+    from dualfluoro.view_room import look_at_room, look_through, show_frame
+
+    show_frame(room, 0)
+    look_through(room, 1)
+    write_movie(room, tmp_path / "eye.mp4", 30.0)
+    source = scene.rig.cameras[1].center_world.numpy()
+    np.testing.assert_allclose(room.plotter.camera.position, source, atol=1e-6)
+    assert not any(beam.names.GetVisibility() for beam in room.beams)
+    look_at_room(room)
+    assert all(beam.names.GetVisibility() for beam in room.beams)
