@@ -17,7 +17,9 @@ def whole(path: str | Path) -> Iterator[Path]:
         yield unfinished
         os.replace(unfinished, target)
     except OSError as error:
-        if error.filename is None:  # a disk that is full does not say of which file
+        if (
+            error.errno is not None and error.filename is None
+        ):  # a disk that is full does not say of which file
             error.filename = str(target)
         raise
     finally:

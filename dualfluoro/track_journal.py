@@ -69,7 +69,12 @@ def journal_of(folder: Path, key: str) -> Iterator[Journal]:
         file.seek(length)
         if not length:
             _write_line(file, {"format": FORMAT, "key": key})
-        yield Journal(file, known)
+        empty = length or file.tell()
+        try:
+            yield Journal(file, known)
+        finally:
+            if file.tell() == empty and not known:  # it failed before it found anything
+                path.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
