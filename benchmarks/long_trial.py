@@ -13,6 +13,7 @@ process of its own that is watched.
 import argparse
 import csv
 import gc
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -52,7 +53,12 @@ def main() -> None:
 
 def read_through(work: Path, source: str, frames: int) -> list[tuple[int, float, float]]:
     """Frame number, resident MiB and seconds since the start, over a new recording."""
-    path = written(work, source, frames)
+    making = multiprocessing.get_context("fork").Process(
+        target=write_recording, args=(work, source, frames)
+    )
+    making.start()  # in a process of its own, whose memory is not counted
+    making.join()
+    path = place_of(work, source)
     K = np.array([[400.0, 0, SIZE_PX / 2], [0, 400, SIZE_PX / 2], [0, 0, 1]])
     camera = Camera(K, Rigid.identity(), SIZE_PX, SIZE_PX, name="A")
     view = open_view(View("A", path), camera)
@@ -93,18 +99,24 @@ def image(number: int) -> np.ndarray:
     return np.clip(grey, 0, 65535).astype(np.uint16)
 
 
-def written(work: Path, source: str, frames: int) -> Path:
+def place_of(work: Path, source: str) -> Path:
+    """The file of the recording, or the pattern of its files."""
+    if source == "png":
+        return work / "frames" / "*.png"
+    endings = {"tiff": "tif", "cine": "cine", "dicom": "dcm", "video": "avi"}
+    return work / f"long.{endings[source]}"
+
+
+def write_recording(work: Path, source: str, frames: int) -> None:
     """The recording in one of the formats."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dualfluoro"))
-    path = work / f"long.{dict(tiff='tif', cine='cine', dicom='dcm', video='avi').get(source, '')}"
+    path = place_of(work, source)
     images = (image(number) for number in range(frames))
     if source == "png":
-        folder = work / "frames"
-        folder.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         for number, grey in enumerate(images):
-            cv2.imwrite(str(folder / f"{number:06}.png"), grey)
-        return folder / "*.png"
-    if source == "tiff":
+            cv2.imwrite(str(path.with_name(f"{number:06}.png")), grey)
+    elif source == "tiff":
         from PIL import Image
 
         pages = (Image.fromarray(grey) for grey in images)
@@ -128,8 +140,6 @@ def written(work: Path, source: str, frames: int) -> Path:
         for grey in images:
             writer.send(grey.tobytes())
         writer.close()
-    gc.collect()
-    return path
 
 
 def resident_mib() -> float:

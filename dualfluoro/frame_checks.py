@@ -10,7 +10,8 @@ import numpy as np
 
 GAP = 1.5
 """A step this much longer than usual leaves a frame out."""
-SAME_RATE = 0.01
+SAME_RATE = 0.02
+"""Headers round a frame's time to ms: 33 of 33.3."""
 TOLD = 3
 """So many places are named one by one."""
 

@@ -117,17 +117,29 @@ def first_distances_mm(
 @numba.njit(cache=True, nogil=True)
 @no_type_check  # the type checker's wrapper cannot be compiled
 def _first_distances(vertices, faces, start, center, radius, origin, directions):
-    """The least distance of each ray, NaN without any."""
-    nearest = np.full(len(directions), np.nan)
-    distance, face, turn = np.empty(256), np.empty(256, np.int64), np.empty(256, np.int64)
+    """The least distance of each ray, NaN without any; every cell is tried on all rays at once."""
+    nearest = np.full(len(directions), np.inf)
+    frames = np.empty((len(directions), 3, 3))
     for ray in range(len(directions)):
-        frame = _axes_about(directions[ray])
-        found = _crossed(
-            vertices, faces, start, center, radius, origin, frame, distance, face, turn
-        )
-        if found > 0:
-            nearest[ray] = distance[: min(found, 256)].min()
-    return nearest
+        frames[ray] = _axes_about(directions[ray])
+    distance, face, turn = np.empty(256), np.empty(256, np.int64), np.empty(256, np.int64)
+    for cell in range(len(radius)):
+        dx = center[cell, 0] - origin[0]
+        dy = center[cell, 1] - origin[1]
+        dz = center[cell, 2] - origin[2]
+        reach = radius[cell] * (1 + 1e-9) + 1e-6
+        least = dx * dx + dy * dy + dz * dz - reach * reach
+        for ray in range(len(directions)):
+            along = dx * directions[ray, 0] + dy * directions[ray, 1] + dz * directions[ray, 2]
+            if along * along < least or along < -reach:
+                continue
+            found = _crossed_in(
+                vertices, faces, start[cell], start[cell + 1], origin, frames[ray],
+                distance, face, turn, 0,
+            )  # fmt: skip
+            for n in range(min(found, len(distance))):
+                nearest[ray] = min(nearest[ray], distance[n])
+    return np.where(np.isinf(nearest), np.nan, nearest)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -170,7 +182,6 @@ def _passes_right(ax, ay, bx, by):
 def _crossed(vertices, faces, start, center, radius, origin, frame, distance, face, turn):
     """Fill in distance, face and winding number of each crossing in front; return their count."""
     found = 0
-    p = np.empty((3, 3))
     for cell in range(len(radius)):
         dx = center[cell, 0] - origin[0]
         dy = center[cell, 1] - origin[1]
@@ -179,26 +190,36 @@ def _crossed(vertices, faces, start, center, radius, origin, frame, distance, fa
         reach = radius[cell] * (1 + 1e-9) + 1e-6
         if along < -reach or dx * dx + dy * dy + dz * dz - along * along > reach * reach:
             continue
-        for f in range(start[cell], start[cell + 1]):
-            for corner in range(3):
-                v = faces[f, corner]
-                dx = vertices[v, 0] - origin[0]
-                dy = vertices[v, 1] - origin[1]
-                dz = vertices[v, 2] - origin[2]
-                for axis in range(3):
-                    p[corner, axis] = (
-                        dx * frame[axis, 0] + dy * frame[axis, 1] + dz * frame[axis, 2]
-                    )
-            winding = _passes_right(p[0, 0], p[0, 1], p[1, 0], p[1, 1])
-            winding += _passes_right(p[1, 0], p[1, 1], p[2, 0], p[2, 1])
-            winding += _passes_right(p[2, 0], p[2, 1], p[0, 0], p[0, 1])
-            if winding == 0:
-                continue
-            t = _depth_on_axis(p)
-            if t > 0.0:
-                if found < len(distance):
-                    distance[found], face[found], turn[found] = t, f, winding
-                found += 1
+        found = _crossed_in(
+            vertices, faces, start[cell], start[cell + 1], origin, frame,
+            distance, face, turn, found,
+        )  # fmt: skip
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check  # the type checker's wrapper cannot be compiled
+def _crossed_in(vertices, faces, first, last, origin, frame, distance, face, turn, found):
+    """The crossings of one cell's faces, added to those found before; the new count."""
+    p = np.empty((3, 3))
+    for f in range(first, last):
+        for corner in range(3):
+            v = faces[f, corner]
+            dx = vertices[v, 0] - origin[0]
+            dy = vertices[v, 1] - origin[1]
+            dz = vertices[v, 2] - origin[2]
+            for axis in range(3):
+                p[corner, axis] = dx * frame[axis, 0] + dy * frame[axis, 1] + dz * frame[axis, 2]
+        winding = _passes_right(p[0, 0], p[0, 1], p[1, 0], p[1, 1])
+        winding += _passes_right(p[1, 0], p[1, 1], p[2, 0], p[2, 1])
+        winding += _passes_right(p[2, 0], p[2, 1], p[0, 0], p[0, 1])
+        if winding == 0:
+            continue
+        t = _depth_on_axis(p)
+        if t > 0.0:
+            if found < len(distance):
+                distance[found], face[found], turn[found] = t, f, winding
+            found += 1
     return found
 
 

@@ -167,6 +167,22 @@ def test_a_video_is_sought_backwards_frame_by_frame(movie):
         assert read(index).mean() == forward[index]
 
 
+def test_memory_does_not_grow_with_a_video_or_a_sequence(movie, tmp_path):
+    for number in range(40):
+        Image.fromarray(np.tile(GREY[number % 3], (2, 2))).save(tmp_path / f"{number}.png")
+    sources = open_video(movie), open_stills([tmp_path / f"{n}.png" for n in range(40)])
+    for _, read, _ in sources:
+        read(0)
+        most = []
+        for last in (8, 40):
+            tracemalloc.start()
+            for index in range(1, last):
+                read(index)
+            most.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert most[1] < 1.5 * most[0] + 64 * 64 * 4
+
+
 def test_a_step_backwards_decodes_few_frames(movie):
     """Each of them again from the beginning would be 780 frames."""
     _, read, _ = open_video(movie)
