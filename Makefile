@@ -11,7 +11,9 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/dualfluoro & other=$$!; \
+	$(BIN)/python -m pytest --ignore=tests/dualfluoro; here=$$?; \
+	wait $$other && exit $$here  # two halves side by side
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -133,7 +133,7 @@ def write_recording(work: Path, source: str, frames: int) -> None:
         import imageio_ffmpeg
 
         writer = imageio_ffmpeg.write_frames(
-            str(path), (SIZE_PX, SIZE_PX), pix_fmt_in="gray16le", bpp=16, codec="ffv1",
+            str(path), (SIZE_PX, SIZE_PX), pix_fmt_in="gray16le", codec="ffv1",
             pix_fmt_out="gray16le", ffmpeg_log_level="quiet",
         )  # fmt: skip
         writer.send(None)
