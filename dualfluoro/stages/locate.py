@@ -51,9 +51,7 @@ def locate(
     if model != HEAD and rig is not None:
         raise ValueError("--rig and --view are of use to the model `head` alone")
     if model != HEAD and (distorted or intensity != "transmission" or facing != "unknown"):
-        raise ValueError(
-            "--intensity, --distorted, --facing: of use to the model `head` alone"
-        )
+        raise ValueError("--intensity, --distorted, --facing: of use to the model `head` alone")
     if out.suffix.lower() != ".csv":
         raise ValueError(f"--out {out}: the file of the results ends in .csv")
     if not images:
