@@ -7,13 +7,14 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/dualfluoro demo --out demo
 
+test: export OMP_NUM_THREADS = 1  # two halves side by side on two cores
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/dualfluoro & other=$$!; \
 	$(BIN)/python -m pytest --ignore=tests/dualfluoro; here=$$?; \
-	wait $$other && exit $$here  # two halves side by side
+	wait $$other && exit $$here
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
