@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/dualfluoro demo --out demo
 
-test: export OMP_NUM_THREADS = 1  # two halves side by side on two cores
+test: export OMP_NUM_THREADS = 1
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
