@@ -73,7 +73,7 @@ class Detector:
         card, tensors = read_weights(Path(path))
         try:
             network = LandmarkNetwork(Shape(**card.shape))
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise ValueError(f"{path}: its card describes no network: {error}") from error
         check_tensors(Path(path), network.state_dict(), tensors)
         network.load_state_dict(tensors, strict=True)

@@ -87,7 +87,7 @@ class HeadModel:
         card, tensors = read_head_files(Path(path))
         try:
             network = LandmarkNetwork(Shape(**card.shape))
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise ValueError(f"{path}: its card describes no network: {error}") from error
         count = len(card.landmarks)
         sizes = ((count, 3), (card.modes, count, 3), (count,))

@@ -4,9 +4,11 @@ Bits beside the stored ones are left out, padding is air, and MONOCHROME1 change
 about display. Compressed images are decoded by GDCM (in SimpleITK), from copies without names.
 """
 
+import struct
 import tempfile
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import SimpleITK as sitk
 from jaxtyping import Bool, Integer, Real
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import UID, CTImageStorage, RLELossless
 
 from .dicom_slices import Slice
 from .hounsfield import PADDING_HU, hounsfield
@@ -49,7 +51,7 @@ def _opened(path: Path) -> Dataset:
             dataset = pydicom.dcmread(path)
             for tag in (*PIXEL_TAGS, *OTHER_TAGS):
                 dataset.get(tag)  # decoded now, not when asked for
-        if "PixelData" not in dataset:
+        if not isinstance(dataset.get("PixelData"), bytes):
             raise ValueError("it holds no pixels")
         if dataset.get("SamplesPerPixel", 1) != 1:
             raise ValueError("it is in colour: not a CT slice")
@@ -79,7 +81,7 @@ def _words(found: Slice, dataset: Dataset) -> Integer[np.ndarray, "row column"]:
     size = rows * columns * dataset.BitsAllocated // 8
     start = (found.frame or 0) * size
     syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax is None:
+    if not isinstance(syntax, UID):
         raise ValueError(f"{found.name} does not say how its pixels are encoded")
     if syntax.is_encapsulated:
         return _decoded(found, dataset)
@@ -126,6 +128,9 @@ def decompressed(
     Raises:
         ValueError, RuntimeError: no decoder, or damaged.
     """
+    encoded = b"".join(fragments)
+    if syntax == RLELossless:
+        _check_rle(encoded, bits["BitsAllocated"] // 8)
     alone = Dataset()
     alone.file_meta = FileMetaDataset()
     alone.file_meta.TransferSyntaxUID = syntax
@@ -139,7 +144,7 @@ def decompressed(
         alone.PlanarConfiguration = 0
     for tag, value in bits.items():
         setattr(alone, tag, value)
-    alone.PixelData = encapsulate([b"".join(fragments)])
+    alone.PixelData = encapsulate([encoded])
     with tempfile.TemporaryDirectory() as folder:
         alone.save_as(Path(folder) / "slice.dcm", enforce_file_format=True)
         image = sitk.ReadImage(str(Path(folder) / "slice.dcm"), imageIO="GDCMImageIO")
@@ -147,6 +152,19 @@ def decompressed(
     if values.shape[:2] != size or values.dtype.kind not in "iu":
         raise ValueError(f"decoded to {values.shape}, {values.dtype}")
     return values.astype(f"u{bits['BitsAllocated'] // 8}")
+
+
+def _check_rle(encoded: bytes, bytes_a_value: int) -> None:
+    """ValueError where the segments are not in the image: GDCM ends the process with none at all.
+
+    PS3.5 G.5: their number, and where each begins, in 16 words.
+    """
+    words = struct.unpack("<16I", encoded[:64]) if len(encoded) >= 64 else (0,) * 16
+    count, places = words[0], words[1 : words[0] + 1]
+    if count not in (bytes_a_value, 3 * bytes_a_value) or not all(
+        64 <= a < b for a, b in pairwise((*places, len(encoded)))
+    ):
+        raise ValueError(f"{count} segments of run lengths, which do not lie in the image")
 
 
 def _padding(

@@ -19,6 +19,7 @@ from nibabel.arrayproxy import ArrayProxy
 
 from .gantry_tilt import upright
 from .hounsfield import checked_hu, hounsfield
+from .itk_header import check_itk_header
 from .volume import Volume, moved
 
 NIFTI = (".nii", ".nii.gz")
@@ -101,6 +102,7 @@ def _nifti_affine(image: nibabel.Nifti1Image) -> Float[np.ndarray, "4 4"]:
 
 
 def _read_itk(path: Path) -> Volume:
+    check_itk_header(path)
     try:
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(path))

@@ -50,7 +50,7 @@ def read_scene_exposure(track_file: Path, names: tuple[str, ...], frames: int) -
             )
             return known
         _fill(known, content, names, frames)
-    except (KeyError, TypeError, IndexError, RecursionError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, OverflowError, RecursionError, ValueError) as error:
         raise ValueError(
             f"{path}: damaged ({type(error).__name__}: {error}); make it again with: "
             "dualfluoro exposure"

@@ -99,7 +99,9 @@ def read_surfaces(file: Path) -> HeadSurfaces | None:
                 return None
         with np.load(file, allow_pickle=False) as found:
             arrays = {name: found[name] for name in ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile):
+    except Exception:  # whatever broken bytes make NumPy and zipfile stumble over
+        return None
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         return None
     surfaces = [
         _checked(arrays[f"{part}_vertices"], arrays[f"{part}_faces"]) for part in ("bone", "skin")

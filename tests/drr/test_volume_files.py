@@ -41,6 +41,26 @@ def write_itk(path, data, ct_from_voxel):
     return path
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("ct.nrrd", b"space: ", b"space: " + b"A" * 70_000),
+        ("ct.nrrd", b"dimension: 3", b"dimension: 99999999999"),
+        ("ct.mha", b"NDims = 3", b"NDims = 65536"),
+        ("ct.mha", b"NDims = 3", b"NDims = -1e5"),
+        ("ct.mhd", b"TransformMatrix = -1 ", b"TransformMatrix = 1e308 "),
+        ("ct.mhd", b"TransformMatrix = -1 ", b"TransformMatrix = nan "),
+    ],
+)
+def test_headers_that_itk_does_not_survive_are_refused(tmp_path, name, old, new):
+    path = write_itk(tmp_path / name, blob_hu(), np.eye(4))
+    whole = path.read_bytes()
+    assert whole.count(old) == 1
+    path.write_bytes(whole.replace(old, new))
+    with pytest.raises(ValueError, match=rf"{name}: .*header"):
+        Volume.read(path)
+
+
 @pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz"])
 def test_a_nifti_ct_comes_back(tmp_path, name):
     volume = Volume.read(write_nifti(tmp_path / name, blob_hu(), sform=OBLIQUE))

@@ -149,6 +149,18 @@ def test_compressed_frames_are_read_one_by_one(tmp_path):
         np.testing.assert_allclose(read(index) * 4095, GREY[index], atol=0.01)
 
 
+def test_run_lengths_without_segments_are_refused(tmp_path):
+    """GDCM ends the process with them."""
+    encoded = [rle(frame) for frame in GREY]
+    for damage in (bytes(4), b"\x03\0\0\0", b"\x02\0\0\0\xff\xff\0\0"):
+        encoded[1] = damage + encoded[1][len(damage) :]
+        write_xa(tmp_path / "x.dcm", GREY, syntax=RLELossless, encoded=encoded)
+        _, read, _ = open_dicom([tmp_path / "x.dcm"])
+        read(0)
+        with pytest.raises(ValueError, match=r"x\.dcm: frame 1 is compressed as RLE"):
+            read(1)
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="real files are not here")
 def test_frames_of_several_jpeg_fragments_are_those_that_pydicom_decodes():
     from pydicom.pixels.utils import pixel_array

@@ -1,9 +1,11 @@
 """Files that once ended in a traceback, or in a message without the file: found by attack."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nibabel
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 
 from calibration import Rig
+from detector import Detector, LandmarkNetwork, Shape
+from detector.card import Card
 from detector.landmark_files import read_landmarks
 from detector.landmark_folder import read_landmark_folder
 from drr import Volume
@@ -19,6 +23,8 @@ from dualfluoro.calibration_file import load_calibration
 from dualfluoro.cli import LONGEST_LINE, main
 from dualfluoro.dose_rdsr import read_rdsr
 from dualfluoro.exposure_header import read_header
+from dualfluoro.scene_exposure import read_scene_exposure
+from dualfluoro.scene_surfaces import read_surfaces
 from dualfluoro.trial import load_trial
 from exposure.beam_list import read_beams
 
@@ -82,6 +88,40 @@ def test_a_shard_that_is_damaged_as_its_manifest_says_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"shard\.npz: a damaged shard"):
             list(read_shard(path, _sha256(path)))
+
+
+def test_a_network_of_infinite_growth_is_refused(tmp_path):
+    shape = Shape(1, depth=5, width=8, slope=12.0, growth=2.0, group=8, features=16)
+    card = Card({"a": [0.0, 0.0, 0.0]}, "0" * 64, shape._asdict(), 1.0, {}, {})
+    path = tmp_path / "m.safetensors"
+    Detector(LandmarkNetwork(shape), card).write(path)
+    text = path.with_suffix(".json").read_text()
+    for entry in ('"growth": 2000.0', '"growth": 5e-324', '"slope": 5e-324'):
+        name = entry.split(":")[0]
+        damaged = re.sub(rf"{name}: [\d.]+", entry, text)
+        assert damaged != text
+        path.with_suffix(".json").write_text(damaged)
+        with pytest.raises(ValueError, match=r"m\.(safetensors|json)"):
+            Detector.read(path)
+
+
+@pytest.mark.parametrize("content", ['{"format": "dualfluoro-exposure"}', "[" * 9999, "9" * 5000])
+def test_an_exposure_that_is_damaged_is_refused(tmp_path, content):
+    (tmp_path / "exposure.json").write_text(content)
+    with pytest.raises(ValueError, match=r"exposure\.json: damaged"):
+        read_scene_exposure(tmp_path / "track.csv", ("A",), 2)
+
+
+def test_a_cache_of_another_kind_is_made_anew(tmp_path):
+    names = [f"{part}_{what}" for part in ("bone", "skin") for what in ("vertices", "faces")]
+    with zipfile.ZipFile(tmp_path / "s.npz", "w") as packed:
+        for name in [*names, "skin_on_cut"]:
+            packed.writestr(name, b"not an array")
+    assert read_surfaces(tmp_path / "s.npz") is None
+    raw = bytearray((tmp_path / "s.npz").read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 6] = 200  # needs a later version of zip
+    (tmp_path / "s.npz").write_bytes(raw)
+    assert read_surfaces(tmp_path / "s.npz") is None
 
 
 def test_headers_that_are_no_dicom_any_more_are_refused(tmp_path):
