@@ -143,7 +143,8 @@ def test_every_command_that_writes_in_a_trial_excludes_others(trial, tokens, cap
 
 def test_a_polite_kill_ends_a_command_like_ctrl_c(tmp_path):
     code = (
-        "import sys, time; from dualfluoro import cli\n"
+        "import signal, sys, time; from dualfluoro import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # whoever started the tests
         "def build_app():\n"
         "    def run(*_, **__):\n"
         "        print('runs', flush=True)\n"
@@ -158,6 +159,6 @@ def test_a_polite_kill_ends_a_command_like_ctrl_c(tmp_path):
         )
         assert run.stdout is not None and run.stdout.readline() == "runs\n"
         run.send_signal(number)
-        _, err = run.communicate()
+        _, err = run.communicate(timeout=60)
         assert run.returncode == status
         assert err == "dualfluoro: interrupted; run the same command again to go on\n"
