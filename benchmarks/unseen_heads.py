@@ -35,7 +35,7 @@ from drr import LANDMARK_NAMES, digital_head
 SIZE, SPACING_MM = 256, 2.0
 COLUMNS = (
     "head,frame,look,field_mm,visible,facing,part,count,mean_mm,within_10,xyz_within_10,"
-    "at_distance_within_10,at_distance_mean_mm,lens_mm,lens_at_distance_mm"
+    "at_distance_within_10,within_1_sd,within_2_sd,at_distance_mean_mm,lens_mm,lens_at_distance_mm"
 ).split(",")
 make_trial.SIZE = translator_trials.SIZE = SIZE
 
@@ -123,6 +123,7 @@ def frame_rows(model, scene: Scene, name: str, number: int, seed: int, given: bo
     at = model(image, camera, facing=said)
     found = at.xyz_cam[scene.of]
     flat = np.linalg.norm(at.uv_px[scene.of] - uv, axis=1) * true[:, 2] / K[0, 0]
+    off_sd = np.abs(at.uv_px[scene.of] - uv) / at.sd_px[scene.of, None]
     solid = np.linalg.norm(found - true, axis=1)
     nearer = true[:, 2].mean() / found[:, 2].mean()
     shape = np.linalg.norm(found * nearer - true, axis=1)
@@ -136,6 +137,7 @@ def frame_rows(model, scene: Scene, name: str, number: int, seed: int, given: bo
     for part, of in (("in", inside), ("out", ~inside)):
         if of.any():
             near = [f"{(x[of] < 10).mean():.4f}" for x in (flat, solid, shape)]
+            near += [f"{(off_sd[of] < n).mean():.4f}" for n in (1, 2)]
             means = [f"{x[of].mean():.2f}" for x in (flat, shape)]
             rows.append([*first, part, int(of.sum()), means[0], *near, means[1], *lenses])
     return rows
@@ -178,6 +180,7 @@ def report(table: Path, picture: Path) -> None:
     count = column(rows, "count")
     inside = np.array([row["part"] == "in" for row in rows])
     measures = ("within_10", "xyz_within_10", "at_distance_within_10", "mean_mm")
+    measures += ("within_1_sd", "within_2_sd")
     for words, of in (("all", count > 0), ("in field", inside), ("out of field", ~inside)):
         said = [f"{m} {np.average(column(rows, m)[of], weights=count[of]):.4f}" for m in measures]
         print(f"{words}, {int(count[of].sum())} landmarks: {', '.join(said)}")

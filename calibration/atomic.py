@@ -17,9 +17,7 @@ def whole(path: str | Path) -> Iterator[Path]:
         yield unfinished
         os.replace(unfinished, target)
     except OSError as error:
-        if (
-            error.errno is not None and error.filename is None
-        ):  # a disk that is full does not say of which file
+        if error.errno is not None and error.filename is None:  # as of a disk that is full
             error.filename = str(target)
         raise
     finally:

@@ -271,7 +271,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
         return
 
     def stop(number, frame):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(number)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

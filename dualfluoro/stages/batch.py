@@ -62,6 +62,8 @@ def batch(
     from ..batch_results import ROWS, screen_table, write_row
     from ..batch_trials import folder_of_all, names_of, shard_of, shared, trials_in
 
+    if scheduler is not None and workers is not None:
+        raise ValueError("--workers are of this machine: a scheduler has its own")
     number, count = shard_of(shard, os.environ)
     folders = trials_in([trial, *trials])
     folder = folder_of_all(folders) if out is None else Path(out).absolute()
@@ -82,7 +84,8 @@ def batch(
                 common.say(f"[{len(rows)}/{len(tasks)}] {_said(rows[-1])}")
     finally:
         _write_summary(folder, list(named.values()), common)
-    common.say(screen_table(sorted(rows, key=lambda row: list(named.values()).index(row.trial))))
+    places = {name: place for place, name in enumerate(named.values())}
+    common.say(screen_table(sorted(rows, key=lambda row: places[row.trial])))
     if failed := [row for row in rows if row.status == FAILED]:
         for row in failed:
             common.say(f"failed: {row.trial}: {row.message}")
@@ -101,8 +104,6 @@ def _running(
     """The rows as they come, from the cluster or from processes of this machine."""
     from ..progress import counted
 
-    if scheduler is not None and workers is not None:
-        raise ValueError("--workers are of this machine: a scheduler has its own")
     with counted("trials", len(tasks), common) as progress:
 
         def told(rows: Iterator[TrialRow]) -> Iterator[TrialRow]:
