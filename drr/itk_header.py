@@ -39,7 +39,11 @@ def _header_lines(path: Path) -> Iterator[str]:
         for _ in range(MOST_LINES):
             line = file.readline(LONGEST_LINE + 1)
             if len(line) > LONGEST_LINE:
-                raise ValueError(f"a line of its header has more than {LONGEST_LINE} characters")
+                if b":=" not in line.split(b": ")[0]:
+                    raise ValueError(f"a line of its header has over {LONGEST_LINE} characters")
+                while line and not line.endswith(b"\n"):  # a note, which may be of any length
+                    line = file.readline(LONGEST_LINE)
+                continue
             text = line.decode("latin-1")
             if not text.strip():
                 return

@@ -61,6 +61,14 @@ def test_headers_that_itk_does_not_survive_are_refused(tmp_path, name, old, new)
         Volume.read(path)
 
 
+def test_notes_in_a_nrrd_may_be_long(tmp_path):
+    path = write_itk(tmp_path / "ct.nrrd", blob_hu(), np.eye(4))
+    before = Volume.read(path)
+    magic, rest = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(magic + b"\nSegment0_Tags:=" + b"a: b|" * 20_000 + b"\n" + rest)
+    assert np.array_equal(Volume.read(path).data_hu, before.data_hu)
+
+
 @pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz"])
 def test_a_nifti_ct_comes_back(tmp_path, name):
     volume = Volume.read(write_nifti(tmp_path / name, blob_hu(), sform=OBLIQUE))
