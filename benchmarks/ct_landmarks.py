@@ -2,7 +2,8 @@
 
     python benchmarks/ct_landmarks.py WORK [--heads 100] [--unseen 15] [--minutes 20] [--ct CT ...]
 
-WORK gets the heads (2 mm voxels), the model, and a sheet of each CT given: look at it.
+WORK gets the heads (2 mm voxels; every second one to train on is deformed), the model, and a sheet
+of each CT given: look at it.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from detector.landmark_model import LandmarkModel
 from detector.patch_settings import settings_for
 from detector.patch_train_model import train_landmark_model
 from drr import Volume, digital_head
+from drr.deformation import deformed
 from dualfluoro.options import Common
 from dualfluoro.stages.locate import locate
 
@@ -30,7 +32,11 @@ def main() -> None:
     parser.add_argument("--ct", type=Path, nargs="*", default=[])
     args = parser.parse_args()
     model = args.work / "ct.safetensors"
-    heads = [head(args.work / "heads", seed) for seed in range(1, args.heads + args.unseen + 1)]
+    last = args.heads + args.unseen
+    heads = [
+        head(args.work / "heads", seed, seed <= args.heads and seed % 2 == 0)
+        for seed in range(1, last + 1)
+    ]
     names = tuple(heads[0][1])
     world = np.array([[points[name] for name in names] for _, points in heads])
     if not model.is_file():
@@ -48,14 +54,16 @@ def main() -> None:
         locate([ct], model=str(model), out=out, common=Common(quiet=True))
 
 
-def head(folder: Path, seed: int) -> tuple[Path, dict[str, np.ndarray]]:
+def head(folder: Path, seed: int, warped: bool) -> tuple[Path, dict[str, np.ndarray]]:
     """The file of a digital head, painted unless it is there, and its landmarks, ct mm."""
     folder.mkdir(parents=True, exist_ok=True)
     path, table = folder / f"{seed:04d}.nii.gz", folder / f"{seed:04d}.npz"
     if not table.is_file():
-        made = digital_head(seed, SPACING_MM)
-        nibabel.save(nibabel.Nifti1Image(made.volume.data_hu, made.volume.ct_from_voxel), path)  # type: ignore[arg-type]
-        np.savez(table, **made.landmarks)  # type: ignore[arg-type]
+        volume, points = digital_head(seed, SPACING_MM)
+        if warped:
+            volume, points = deformed(volume, points, seed, amplitude_mm=3.0)
+        nibabel.save(nibabel.Nifti1Image(volume.data_hu, volume.ct_from_voxel), path)  # type: ignore[arg-type]
+        np.savez(table, **points)  # type: ignore[arg-type]
     with np.load(table) as stored:
         return path, {name: stored[name] for name in stored.files}
 

@@ -8,6 +8,9 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+MOST_CUT = 0.45
+"""Of an image's length: a head without its vault, or without its jaw and neck."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -25,6 +28,8 @@ class Augmentation:
     noise: float = 0.1
     erased: float = 0.3
     """Share of the images that lose a box of up to a third of each side."""
+    cut: float = 0.0
+    """Share of the images that end earlier, above or below along their last axis."""
 
 
 def random_turn(
@@ -39,6 +44,17 @@ def random_turn(
         turn = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix()
     size = change.scale * rng.standard_normal() + change.stretch * rng.standard_normal(dim)
     return turn * np.exp(np.clip(size, -0.5, 0.5))
+
+
+def random_ends(
+    reach: tuple[float, float], change: Augmentation, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Where an image begins and ends along its last axis, which it reaches from and to."""
+    low, high = reach
+    if change.cut > 0 and rng.uniform() < change.cut:
+        lost = MOST_CUT * rng.uniform() * (high - low)
+        return (low + lost, high) if rng.uniform() < 0.5 else (low, high - lost)
+    return reach
 
 
 def with_random_looks(

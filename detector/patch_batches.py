@@ -5,17 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .patch_augment import Augmentation, random_turn, with_random_looks
+from .patch_augment import Augmentation, random_ends, random_turn, with_random_looks
 from .patch_image import PatchImage, cut, moved_into, patch_grid
 from .patch_network import PATCH_PX
 
-PLAIN = Augmentation(*[0.0] * 8)
+PLAIN = Augmentation(*[0.0] * 9)
 WHERE_SD = (0.15, 0.05)
 """How far a sub-image's centre is off its landmark, of its side: before and after refinement."""
 SHIFT_SD = 0.05
+EVERYWHERE = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,8 @@ class Batch(NamedTuple):
 
     images: Float[Tensor, "batch 1 ..."]
     truth_px: Float[Tensor, "batch landmark dim"]
-
-    @property
-    def size_px(self) -> Float[Tensor, "dim"]:
-        """Of the images."""
-        return torch.tensor(self.images.shape[2:], dtype=torch.float32)
+    within: Bool[Tensor, "batch landmark"]
+    """Whether the landmark is known and in the image."""
 
 
 def canvas(images: list[PatchImage]) -> tuple[int, ...]:
@@ -59,9 +57,9 @@ def global_batch(
         if change != PLAIN:
             centre = centre + SHIFT_SD * reach * rng.standard_normal(dim)
         grids.append(patch_grid(centre, random_turn(dim, change, rng), image.spacing, size))
-    truth = moved_into(np.stack(grids), cases.world[chosen])
-    images = cut([cases.coarse[n] for n in chosen], np.stack(grids), size)
-    return _batch(images, truth, change, rng)
+    parts = [cases.coarse[n] for n in chosen]
+    ends = [random_ends(_reach(image), change, rng) for image in parts]
+    return _batch(parts, cases.world[chosen], np.stack(grids), size, ends, change, rng)
 
 
 def local_batch(
@@ -76,20 +74,34 @@ def local_batch(
     The others are learnt from as well where they are in sight: four times as much in the same time.
     """
     dim = cases.world.shape[-1]
-    size, grids = (side,) * dim, []
+    size, grids, ends = (side,) * dim, [], []
     for n, landmark in chosen:
         spacing = cases.fine[n].spacing
         off = rng.choice(WHERE_SD) * rng.standard_normal(dim) * side * spacing
         centre = cases.world[n, landmark] + off
+        half = side * spacing / 2
+        seen = random_ends((centre[-1] - half, centre[-1] + half), change, rng)
+        ends.append(seen if seen[0] <= cases.world[n, landmark, -1] <= seen[1] else EVERYWHERE)
         grids.append(patch_grid(centre, random_turn(dim, change, rng), spacing, size))
-    truth = moved_into(np.stack(grids), cases.world[chosen[:, 0]])
-    images = cut([cases.fine[n] for n in chosen[:, 0]], np.stack(grids), size)
-    return _batch(images, truth, change, rng)
+    parts, world = [cases.fine[n] for n in chosen[:, 0]], cases.world[chosen[:, 0]]
+    return _batch(parts, world, np.stack(grids), size, ends, change, rng)
 
 
-def _batch(images, truth, change, rng) -> Batch:
+def _batch(parts, world, grids, size, ends, change, rng) -> Batch:
+    truth = moved_into(grids, world)
+    images = cut(parts, grids, size, ends)
+    low, high = np.array(ends).T[..., None]
+    with np.errstate(invalid="ignore"):  # NaN: not known
+        within = ((truth > -0.5) & (truth < np.array(size) - 0.5)).all(axis=-1)
+        within &= (world[..., -1] >= low) & (world[..., -1] <= high)
     looked = images if change == PLAIN else with_random_looks(images, change, rng)
-    return Batch(looked, torch.from_numpy(truth.astype(np.float32)))
+    return Batch(looked, torch.from_numpy(truth.astype(np.float32)), torch.from_numpy(within))
+
+
+def _reach(image: PatchImage) -> tuple[float, float]:
+    """From where to where it goes along its last axis."""
+    low = float(image.origin[-1])
+    return low, low + image.spacing * (image.size[-1] - 1)
 
 
 def known_pairs(cases: Cases) -> Int[np.ndarray, "pair 2"]:

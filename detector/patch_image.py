@@ -5,6 +5,7 @@ volume[x, y, z] in 3D. A point is `origin + spacing * index`, in pixels of the i
 or in mm of the frame `ct` (RAS); the word "world" stands for either.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,18 +123,26 @@ def cut(
     images: list[PatchImage],
     world_from_patch: Float[np.ndarray, "batch dim dim1"],
     size: tuple[int, ...],
+    ends: Sequence[tuple[float, float]] | None = None,
 ) -> Float[Tensor, "batch 1 ..."]:
-    """Sub-images, 0 where they reach beyond their image."""
+    """Sub-images, 0 where they reach beyond their image.
+
+    `ends`: where each image begins and ends along its last axis, world, if earlier than it does.
+    """
     axes = [torch.arange(n, dtype=torch.float32) for n in size]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
     out = []
-    for image, affine in zip(images, world_from_patch, strict=True):
+    for n, (image, affine) in enumerate(zip(images, world_from_patch, strict=True)):
         last = np.maximum(np.array(image.size) - 1, 1)
         matrix = 2 * affine[:, :-1] / image.spacing / last[:, None]
         offset = 2 * (affine[:, -1] - image.origin) / image.spacing / last - 1
         grid = places @ torch.from_numpy(matrix.T.astype(np.float32))
         grid = (grid + torch.from_numpy(offset.astype(np.float32))).flip(-1)
-        out.append(functional.grid_sample(image.values[None, None], grid[None], align_corners=True))
+        part = functional.grid_sample(image.values[None, None], grid[None], align_corners=True)
+        if ends is not None and np.isfinite(ends[n]).any():
+            along = places @ torch.from_numpy(affine[-1, :-1].astype(np.float32)) + affine[-1, -1]
+            part = part * ((along >= ends[n][0]) & (along <= ends[n][1]))
+        out.append(part)
     return torch.cat(out)
 
 

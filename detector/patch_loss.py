@@ -1,7 +1,7 @@
 """The loss of the patch network: which patch, how far from it, and where the vote falls."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .patch_network import PATCH_PX, Votes, vote
@@ -17,17 +17,17 @@ OUTSIDE_SHARE = 0.05
 def patch_loss(
     votes: Votes,
     truth_px: Float[Tensor, "batch landmark dim"],
-    size_px: Float[Tensor, "dim"],
+    within: Bool[Tensor, "batch landmark"],
 ) -> Float[Tensor, ""]:
     """Mean over the known landmarks; those with NaN are not known.
 
     Cross-entropy of the posterior against a soft one around the truth (or against "in no patch"),
     absolute error of the log displacements, mostly of the patches that are to vote, and the log
-    distance of the vote from the truth.
+    distance of the vote from the truth. `within`: the landmark is in the image; the place of one
+    that is not counts little.
     """
     known = torch.isfinite(truth_px).all(dim=-1)
     truth = torch.where(known[..., None], truth_px, torch.zeros_like(truth_px))
-    within = ((truth > -0.5) & (truth < size_px - 0.5)).all(dim=-1) & known
     off = truth[..., None, :] - votes.centres_px
     near = torch.softmax(-off.square().sum(dim=-1) / (2 * SOFTNESS_PX**2), dim=-1)
     scores = torch.cat([votes.logits, votes.outside[..., None]], dim=-1).log_softmax(dim=-1)

@@ -56,6 +56,7 @@ def settings_for(dim: int, minutes: float | int = 30.0) -> PatchSettings:
         global_batch=4,
         local_batch=8,
         global_share=0.3,
+        augmentation=Augmentation(rotation_deg=15.0, cut=0.3),
     )
 
 

@@ -147,7 +147,7 @@ def _local_error(
         with torch.inference_mode():
             place = vote(network(batch.images.to(device)))
         own = (torch.arange(len(part)), torch.from_numpy(part[:, 1]))
-        errors.append(errors_px(place.xy.cpu()[own], batch.truth_px[own], batch.size_px))
+        errors.append(errors_px(place.xy.cpu()[own], batch.truth_px[own], batch.within[own]))
     return float(torch.cat(errors).mean()) * cases.fine[0].spacing
 
 

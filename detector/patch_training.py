@@ -141,8 +141,8 @@ def _train(
 def _step(run: _Run, batch: Batch, settings: PatchSettings, device: str) -> dict[str, float]:
     images, truth = batch.images.to(device), batch.truth_px.to(device)
     votes = run.network(images)
-    size = batch.size_px.to(device)
-    loss = patch_loss(votes, truth, size)
+    within = batch.within.to(device)
+    loss = patch_loss(votes, truth, within)
     run.optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), settings.gradient_norm)
@@ -152,14 +152,13 @@ def _step(run: _Run, batch: Batch, settings: PatchSettings, device: str) -> dict
     with torch.no_grad():
         for kept, now in zip(run.averaged.parameters(), run.network.parameters(), strict=True):
             kept.lerp_(now, 1 - decay)
-        off = errors_px(vote(votes).xy, truth, size)
+        off = errors_px(vote(votes).xy, truth, within)
     return {"loss": loss.item(), "train_px": float(off.mean()) if len(off) else math.nan}
 
 
-def errors_px(found: Tensor, truth: Tensor, size_px: Tensor) -> Tensor:
+def errors_px(found: Tensor, truth: Tensor, within: Tensor) -> Tensor:
     """Distances, one for each landmark that is known and in the image."""
-    known = ((truth > -0.5) & (truth < size_px - 0.5)).all(dim=-1)
-    return (found - truth).norm(dim=-1)[known]
+    return (found - truth).norm(dim=-1)[within]
 
 
 def _share(run: _Run, settings: PatchSettings, minutes: float | int) -> float:

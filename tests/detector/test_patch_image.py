@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
 
 from detector.patch_augment import Augmentation, random_turn
 from detector.patch_batches import Cases, global_batch, known_pairs, local_batch
-from detector.patch_image import cut, image_2d, image_3d, moved_into, moved_out, patch_grid
+from detector.patch_image import (
+    PatchImage,
+    cut,
+    image_2d,
+    image_3d,
+    moved_into,
+    moved_out,
+    patch_grid,
+)
 from drr.volume import Volume
 
 
@@ -72,6 +81,28 @@ def test_training_batches_show_what_their_truth_says(dim):
         local_batch(cases, np.repeat(known_pairs(cases), 3, axis=0), 48, plain, rng),
     ):
         for shown, truth in zip(batch.images, batch.truth_px, strict=True):
-            if ((truth > 9) & (truth < batch.size_px - 9)).all():
+            if ((truth > 9) & (truth < torch.tensor(shown.shape[1:]) - 9)).all():
                 np.testing.assert_allclose(middle(shown[0].numpy()), truth[0], atol=0.4)
     assert np.isfinite(batch.images.numpy()).all()
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_what_is_cut_off_is_empty_and_no_landmark_is_in_it(dim):
+    image = PatchImage(torch.ones([40, 40, 40][:dim]), 1.0, np.zeros(dim))
+    world = np.full((2, dim), 20.0)
+    world[:, -1] = 3, 36
+    cases = Cases([image], [image], world[None])
+    still = Augmentation(
+        0.0, 0.0, 0.0, gain=0.0, offset=0.0, curve=0.0, noise=0.0, erased=0.0, cut=1.0
+    )
+    rng = np.random.default_rng(0)
+    batch = global_batch(cases, np.zeros(40, int), still, rng)
+    lost = ~batch.within.numpy()
+    assert lost.any(axis=0).all() and not lost.all()
+    for shown, truth, within in zip(batch.images, batch.truth_px, batch.within, strict=True):
+        for place, seen in zip(truth.round().long(), within, strict=True):
+            if ((place > 1) & (place < 38)).all():
+                around = shown[(0, *place[:-1], slice(place[-1] - 1, place[-1] + 2))] > 0.5
+                assert around.any() if seen else not around.all()
+    near = local_batch(cases, np.array([[0, 0], [0, 1]] * 10), 32, still, rng)
+    assert near.within[torch.arange(20), torch.tensor([0, 1] * 10)].all()

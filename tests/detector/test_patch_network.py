@@ -64,17 +64,18 @@ def test_log_displacement_has_its_inverse():
 def test_unknown_landmarks_cost_nothing_and_wrong_ones_do():
     centres = patch_centres(torch.Size([6, 6]), torch.device("cpu"))
     truth = torch.tensor([[[9.0, 9.0], [15.0, 4.0]]])
-    size = torch.tensor([24.0, 24.0])
+    within = torch.tensor([[True, True]])
     votes = votes_for(truth, centres, confidence=1.0)
-    good = patch_loss(votes, truth, size)
+    good = patch_loss(votes, truth, within)
     moved = votes_for(truth + 6, centres, confidence=1.0)
-    assert patch_loss(moved, truth, size) > good + 1
+    assert patch_loss(moved, truth, within) > good + 1
+    assert patch_loss(votes, truth, ~within) > good + 1
     unknown = truth.clone()
     unknown[0, 1] = torch.nan
     half = Votes(votes.logits[:, :1], votes.outside[:, :1], votes.log_displacement[:, :1], centres)
-    only = patch_loss(half, truth[:, :1], size)
-    torch.testing.assert_close(patch_loss(votes, unknown, size), only)
-    assert patch_loss(votes, torch.full_like(truth, torch.nan), size) == 0
+    only = patch_loss(half, truth[:, :1], within[:, :1])
+    torch.testing.assert_close(patch_loss(votes, unknown, torch.tensor([[True, False]])), only)
+    assert patch_loss(votes, torch.full_like(truth, torch.nan), ~within) == 0
 
 
 @pytest.mark.parametrize("dim", [2, 3])

@@ -2,6 +2,7 @@ import errno
 import json
 import resource
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -170,45 +171,46 @@ def test_a_record_that_cannot_be_read_counts_as_none(tmp_path):
         assert finished_seconds(tmp_path, "key") is None
 
 
-@pytest.fixture
-def small_disk():
-    """No file may grow beyond so many bytes."""
+@contextmanager
+def small_disk(size):
+    """No file may grow beyond so many bytes; not a fixture: pytest itself may write into a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
 
 
-def test_a_disk_that_becomes_full_ends_a_journal_in_an_error(tmp_path, small_disk):
-    small_disk(2000)
-    with pytest.raises(OSError) as caught:
+def test_a_disk_that_becomes_full_ends_a_journal_in_an_error(tmp_path):
+    with pytest.raises(OSError) as caught, small_disk(2000):
         cut_short(tmp_path, [POSE] * 10)
     assert caught.value.errno == errno.EFBIG
     with journal_of(tmp_path, "key") as journal:
         assert 0 < journal.count < 10
 
 
-def test_a_full_disk_ends_a_command_in_one_line_and_spoils_nothing(trial, small_disk, capsys):
+def test_a_full_disk_ends_a_command_in_one_line_and_spoils_nothing(trial, capsys):
     names = sorted(path.name for path in trial.iterdir())
-    small_disk(10_000)
-    assert main(["landmarks", str(trial), "--quiet"]) == 1
+    with small_disk(10_000):
+        assert main(["landmarks", str(trial), "--quiet"]) == 1
     err = capsys.readouterr().err
     assert "ct_preview.png" in err and "File too large" in err and err.count("\n") == 1
     assert sorted(path.name for path in trial.iterdir()) == names
 
 
-def test_a_full_disk_is_said_of_weights_and_checkpoints_too(tmp_path, small_disk):
+def test_a_full_disk_is_said_of_weights_and_checkpoints_too(tmp_path):
     from drr.checkpoint import write_checkpoint
     from drr.weights_file import write_weights_file
 
     many = torch.zeros(20_000)
-    small_disk(10_000)
     for name, write in (
         ("a.checkpoint", lambda path: write_checkpoint(path, {"key": "", "x": many})),
         ("b.safetensors", lambda path: write_weights_file(path, "kind", 1, {}, {"x": many})),
     ):
-        with pytest.raises(OSError) as caught:
+        with pytest.raises(OSError) as caught, small_disk(10_000):
             write(tmp_path / name)
         assert caught.value.errno == errno.EFBIG and caught.value.filename == str(tmp_path / name)
     assert not list(tmp_path.iterdir())
