@@ -3,12 +3,15 @@
 The geometry is a point source and a flat panel given by its corner and its two pixel steps.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Real
-from numba import njit, prange
+from numba import njit
 
+BAND_ROWS = 16
 MU_WATER_PER_MM = 0.02
 
 
@@ -45,16 +48,24 @@ def line_integrals(
     panel = moved_panel(np.linalg.inv(ct_from_voxel), panel_ct)
     image = np.zeros((height, width), np.float32)
     length_mm = np.ascontiguousarray(ct_from_voxel[:3, :3], dtype=np.float64)
-    _march(mu_per_mm, *panel, length_mm, step_mm, image)
+    # numba's own threads would change the number of those that torch uses, and with it its sums
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        bands = [(v, min(v + BAND_ROWS, height)) for v in range(0, height, BAND_ROWS)]
+        march = [
+            pool.submit(_march, mu_per_mm, *panel, length_mm, step_mm, band, image)
+            for band in bands
+        ]
+        for done in march:
+            done.result()
     return image
 
 
-@njit(cache=True, parallel=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
-def _march(mu, source, corner, step_right, step_down, mm_from_voxel, step_mm, image):
-    """Fill the image; all vectors in voxels but for the metric `mm_from_voxel`."""
-    height, width = image.shape
-    for v in prange(height):
+def _march(mu, source, corner, step_right, step_down, mm_from_voxel, step_mm, rows, image):
+    """Fill some rows of the image; all vectors in voxels but for the metric `mm_from_voxel`."""
+    width = image.shape[1]
+    for v in range(rows[0], rows[1]):
         for u in range(width):
             way = corner + u * step_right + v * step_down - source
             near, far = 0.0, 1.0

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from calibration import Camera, Rigid
 from drr import Volume, render
@@ -38,6 +39,16 @@ def test_a_ray_that_misses_the_volume_sees_nothing():
     data, affine = ball()
     panel = Panel(np.array([0, 0, -600.0]), np.array([900.0, 0, 300]), np.eye(3)[0], np.eye(3)[1])
     assert line_integrals(attenuation_per_mm(data), affine, panel, 2, 2).max() == 0
+
+
+def test_it_leaves_the_number_of_threads_of_torch_as_it_is():
+    data, affine = ball()
+    panel = Panel(np.array([0, 0, -600.0]), np.array([-30.0, 0, 300]), *np.eye(3)[:2])
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    line_integrals(attenuation_per_mm(data), affine, panel, 4, 40)
+    assert torch.get_num_threads() == before + 1
+    torch.set_num_threads(before)
 
 
 def test_the_simulator_and_the_renderer_agree_though_they_share_no_code():
