@@ -73,7 +73,7 @@ def shots_of(trial: Trial, frame: int, look: str, rng: np.random.Generator) -> t
     shots = []
     for number, (view, camera) in enumerate(zip(trial.views, trial.rig, strict=True)):
         image = open_view(view, camera)[frame]
-        field_px = field_of(trial, number, image).outline_px
+        field_px = field_of(trial, number, image, frame).outline_px
         image, transmission = seen(image, look, view.transmission, rng)
         shots.append(radiograph(camera, image, field_px, transmission))
     return tuple(shots)

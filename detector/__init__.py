@@ -2,7 +2,7 @@
 
 from .detector import Detections, Detector, ct_fingerprint
 from .landmark_choice import spread_landmarks
-from .landmark_files import read_landmarks, write_landmarks
+from .landmark_files import read_landmark_deviations, read_landmarks, write_landmarks
 from .network import LandmarkNetwork, Shape
 from .train_detector import train_detector
 from .training import TrainingConfig, train_network
@@ -16,6 +16,7 @@ __all__ = [
     "TrainingConfig",
     "ViewRange",
     "ct_fingerprint",
+    "read_landmark_deviations",
     "read_landmarks",
     "spread_landmarks",
     "train_detector",

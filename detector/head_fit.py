@@ -67,7 +67,7 @@ def fit_head(
     residual = uv_px - projected(K, xyz)
     normal = solution.jac.T @ solution.jac
     covariance = np.linalg.inv(normal)
-    moves = _moves(model, R, placed)  # (landmark, 3, 6 + modes)
+    moves = moves_of(model, R, placed)  # (landmark, 3, 6 + modes)
     cov = moves @ covariance @ moves.transpose(0, 2, 1)
     own = model.residual_sd_mm**2
     lateral_sd_mm = sd_px * xyz[:, 2] / f
@@ -134,14 +134,16 @@ class _Problem(NamedTuple):
         """Of the pixels, the distance and the shape."""
         _, placed = self._placed(x)
         prior = [(x[5] - self.depth_mm[0]) / self.depth_mm[1]]
-        return np.concatenate([_huber(self._seen(placed + x[3:6])).ravel(), prior, x[6:]])
+        return np.concatenate([huber(self._seen(placed + x[3:6])).ravel(), prior, x[6:]])
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """Exact where the turn is small."""
         turn, placed = self._placed(x)
         xyz = placed + x[3:6]
-        steepness = _huber_slope(self._seen(xyz)) / self.widened_px[:, None]
-        top = steepness[..., None] * (pixels_by_xyz(self.K, xyz) @ _moves(self.model, turn, placed))
+        steepness = huber_slope(self._seen(xyz)) / self.widened_px[:, None]
+        top = steepness[..., None] * (
+            pixels_by_xyz(self.K, xyz) @ moves_of(self.model, turn, placed)
+        )
         prior = np.zeros((1 + len(x) - 6, len(x)))
         prior[0, 5] = 1 / self.depth_mm[1]
         prior[1:, 6:] = np.eye(len(x) - 6)
@@ -156,7 +158,7 @@ class _Problem(NamedTuple):
         return (projected(self.K, xyz) - self.uv_px) / self.widened_px[:, None]
 
 
-def _moves(model: ShapeModel, R, placed) -> Float[np.ndarray, "landmark 3 unknown"]:
+def moves_of(model: ShapeModel, R, placed) -> Float[np.ndarray, "landmark 3 unknown"]:
     """Derivatives of the points by a turn about the camera's axes, the shift and the shape."""
     moves = np.zeros((len(placed), 3, 6 + len(model.modes_mm)))
     a, b, c = placed.T
@@ -186,14 +188,15 @@ def pixels_by_xyz(
     return by_xyz
 
 
-def _huber(seen):
+def huber(seen):
     """The root of Huber's loss, so that its square is the loss."""
     size = np.abs(seen)
     outer = np.sign(seen) * np.sqrt(np.maximum(2 * HUBER * size - HUBER**2, 0))
     return np.where(size <= HUBER, seen, outer)
 
 
-def _huber_slope(seen):
+def huber_slope(seen):
+    """The derivative of `huber`."""
     size = np.abs(seen)
     outer = HUBER / np.sqrt(np.maximum(2 * HUBER * size - HUBER**2, 1e-12))
     return np.where(size <= HUBER, 1.0, outer)

@@ -55,10 +55,39 @@ def read_landmarks(path: str | os.PathLike[str]) -> dict[str, Point]:
     return _from_ours(content, path)
 
 
+def read_landmark_deviations(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Deviations, mm per axis, of the points that a model found; none in Slicer's files.
+
+    Raises:
+        ValueError: a deviation is no positive number, or is that of no point.
+    """
+    path = Path(path)
+    content = {} if path.suffix.lower() == ".fcsv" else _json(path)
+    found = content.get("sd_mm", {}) if isinstance(content, dict) else {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: sd_mm must be an object of name: mm, found {found!r}")
+    known = read_landmarks(path) if found else {}
+    for name, value in found.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name not in known or not number or not 0 < value < 1e3:
+            raise ValueError(
+                f"{path}: sd_mm of {name!r} must be above 0 mm, and of one of the points, found "
+                f"{value!r}"
+            )
+    return {name: float(value) for name, value in found.items()}
+
+
 def write_landmarks(
-    path: str | os.PathLike[str], points_ct: Mapping[str, Num[np.ndarray | Tensor, "3"]]
+    path: str | os.PathLike[str],
+    points_ct: Mapping[str, Num[np.ndarray | Tensor, "3"]],
+    sd_mm: Mapping[str, float] | None = None,
 ) -> None:
-    """Write landmarks.json, or Slicer's .mrk.json or .fcsv by the ending; whole or not at all."""
+    """Write landmarks.json, or Slicer's .mrk.json or .fcsv by the ending; whole or not at all.
+
+    Args:
+        sd_mm: deviations, per axis, of points that were found by a model; landmarks.json has room
+            for them.
+    """
     path = Path(path)
     points = {name: _checked(name, point, path) for name, point in points_ct.items()}
     if path.name.lower().endswith(".mrk.json"):
@@ -67,7 +96,8 @@ def write_landmarks(
         text = _fcsv_text(points, path)
     elif path.suffix.lower() == ".json":
         listed = {name: point.tolist() for name, point in points.items()}
-        text = json.dumps({**OURS, "points": listed}, indent=1) + "\n"
+        spread = {"sd_mm": {name: round(sd_mm[name], 2) for name in sd_mm}} if sd_mm else {}
+        text = json.dumps({**OURS, "points": listed, **spread}, indent=1) + "\n"
     else:
         raise ValueError(f"{path}: landmarks are written as .json, .mrk.json or .fcsv")
     write_text(path, text)

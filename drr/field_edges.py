@@ -9,6 +9,8 @@ from .collimation import circle_polygon
 
 STEP_PX = 3  # pixels averaged on either side of a step
 TOLERANCE_PX = 1.2
+RIM_PX = 10  # how far outside of the field an undistorted image may end
+GLARE = 0.25  # of the signal: less lies outside of the field (the level of IEC 60601-1-3)
 FEWEST = 14  # points that make an edge
 MOST_EDGES = 9  # an octagon and a circle
 TRIALS = 150
@@ -88,9 +90,31 @@ def first_steps(lines: np.ndarray, threshold: float) -> tuple[np.ndarray, np.nda
     quiet = np.zeros_like(inner)
     quiet[:, STEP_PX:] = before[:, : inner.shape[1] - STEP_PX]
     good = peak & (quiet < 0.5 * inner)
-    first = good.argmax(axis=1)
     rows = np.flatnonzero(good.any(axis=1))
-    return rows.astype(float), first[rows] + 1 + STEP_PX + 0.5
+    first = _within_glare(good[rows], inner[rows], lines[rows], mean[rows])
+    return rows.astype(float), first + 1 + STEP_PX + 0.5
+
+
+def _within_glare(
+    good: np.ndarray, step: np.ndarray, lines: np.ndarray, mean: np.ndarray
+) -> np.ndarray:
+    """The first good step of each line, or that further in before which there is only glare.
+
+    An image that was undistorted ends where its grid did, a little outside of the field. There
+    glare steps up from nothing, to less than a quarter of what the field's own edge steps up to.
+    """
+    row = np.arange(len(good))
+    first = good.argmax(axis=1)
+    place = np.arange(good.shape[1])[None]
+    near = good & (place >= first[:, None]) & (place <= first[:, None] + RIM_PX)
+    best = np.where(near, step, -np.inf).argmax(axis=1)
+    # Glare is the level where the line is flattest between the two steps.
+    pixel = np.arange(lines.shape[1] - 1)[None] - 1 - STEP_PX
+    between = (pixel > first[:, None]) & (pixel < best[:, None])
+    flattest = np.where(between, np.abs(np.diff(lines, axis=1)), np.inf).argmin(axis=1)
+    glare = lines[row, flattest] - mean[row, first + 1]
+    inside = mean[row, best + 1 + STEP_PX] - mean[row, first + 1]
+    return np.where(between.any(axis=1) & (glare < GLARE * inside), best, first)
 
 
 def find_edges(points: np.ndarray, size: int) -> list[Edge]:

@@ -32,7 +32,7 @@ def write_detections(
                     detector.detect(
                         image,
                         transmission=trial.views[n].transmission,
-                        field_polygon_px=field_of(trial, n, image).outline_px,
+                        field_polygon_px=field_of(trial, n, image, frame).outline_px,
                     )
                     for n, image in enumerate(images)
                 ]

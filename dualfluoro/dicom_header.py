@@ -73,11 +73,17 @@ def read_stored_frames(path: Path) -> tuple[StoredFrames, Any]:
 
 def first_frame(header: Any) -> Any:
     """The header with what an Enhanced XA or RF file says of its first frame on the top level."""
+    return frame_header(header, 0)
+
+
+def frame_header(header: Any, frame: int) -> Any:
+    """The header with what an Enhanced XA or RF file says of one frame on the top level."""
     from pydicom.dataset import Dataset
 
     flat = Dataset()
-    for name in reversed(GROUPS):  # per frame before shared
-        for group in (header.get(name) or [])[:1]:
+    shared, per_frame = GROUPS
+    for name, number in ((per_frame, frame), (shared, 0)):
+        for group in (header.get(name) or [])[number : number + 1]:
             for element in group:
                 if element.VR == "SQ" and element.value:
                     flat.update({e.tag: e for e in element.value[0] if e.tag not in flat})

@@ -6,6 +6,7 @@ from typing import Any
 from calibration import Camera
 
 from .dicom_header import first_frame, read_stored_frames
+from .exposure_header import header_of
 
 SAME_SHARE = 0.05
 TURNING_DEG = 0.5
@@ -17,7 +18,7 @@ def header_notes(path: Path, camera: Camera, *, transmission: bool) -> list[str]
     try:
         data = first_frame(header)
         notes = [*_turned(data), *_grey(data, transmission), *_moving(data)]
-        notes += _geometry(data, camera)
+        notes += [*_geometry(data, camera), *header_of(data).conflicts]
     except Exception as error:  # whatever broken bytes make pydicom stumble over
         return [f"{path}: parts of its header cannot be read ({type(error).__name__})"]
     return [f"{path}: {note}" for note in notes]

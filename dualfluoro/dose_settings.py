@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Given = float | Path
 LEAST = {"kvp": 40.0, "support_transmission": 0.01}
 MOST = {
+    "kerma_mGy": 1000.0,
+    "kap_Gycm2": 100.0,
     "kvp": 150.0,
     "support_transmission": 1.0,
     "filtration_al_mm": 50.0,

@@ -1,20 +1,23 @@
 """What an XA or RF image's own header says of its beam: collimator, angles, distances, KAP.
 
-DICOM counts pixels from 1, points as (row, column); outlines here are (u, v) from 0. The display
-shutter (0018,16xx) is no collimator and is not read.
+It is a cross-check, and the field of an image in which none is found. What it contradicts in
+itself is told in `conflicts`.
 """
 
 import functools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import shapely
 
-from .trial import View
+from calibration import Camera
 
-CIRCLE_CORNERS = 180
-SUFFIXES = {".dcm", ".dicom", ".ima"}
+from .exposure_collimator import collimator_px, undistorted_outline
+
+BEYOND = 0.1  # of a field's area: more of it outside of the collimator is a conflict
 
 
 class ImageHeader(NamedTuple):
@@ -33,15 +36,14 @@ class ImageHeader(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def read_header(path: Path) -> ImageHeader:
-    """The header of a DICOM image; ValueError where it is none."""
-    import pydicom
-
-    from .dicom_header import first_frame
+def read_header(path: Path, frame: int = 0) -> ImageHeader:
+    """The header of one frame of a DICOM image; ValueError where it is none."""
+    from .dicom_header import frame_header
 
     try:
-        data = pydicom.dcmread(path, stop_before_pixels=True)
-        return header_of(first_frame(data))
+        about = path.stat()
+        data = _dataset(path, about.st_mtime_ns, about.st_size)
+        return header_of(frame_header(data, frame))
     except FileNotFoundError:
         raise
     except ValueError as error:
@@ -50,14 +52,52 @@ def read_header(path: Path) -> ImageHeader:
         raise ValueError(f"{path}: not a DICOM file ({type(error).__name__})") from None
 
 
-def collimator_of(view: View) -> np.ndarray | None:
-    """The collimator's outline of a view recorded as DICOM in undistorted pixels, else None.
+@functools.lru_cache(maxsize=2)
+def _dataset(path: Path, changed_ns: int, size: int) -> Any:
+    """A file's header, read once for all of its frames."""
+    import pydicom
 
-    The header counts raw pixels: it says nothing of an image that is yet to be undistorted.
-    """
-    if view.distorted or view.frames.suffix.lower() not in SUFFIXES or not view.frames.is_file():
+    return pydicom.dcmread(path, stop_before_pixels=True)
+
+
+def header_of_frame(files: Sequence[Path], frame: int) -> ImageHeader | None:
+    """The header of a view's frame, a file for all frames or one a frame; None if not DICOM."""
+    from .frames import is_dicom
+
+    if not is_dicom(files[0]):
         return None
-    return read_header(view.frames).field_px
+    return read_header(files[0], frame) if len(files) == 1 else read_header(files[frame])
+
+
+def collimator_of(
+    files: Sequence[Path], frame: int, camera: Camera, *, distorted: bool
+) -> np.ndarray | None:
+    """The collimator's outline of a frame in undistorted pixels, None where no header has one."""
+    header = header_of_frame(files, frame)
+    if header is None or header.field_px is None or not distorted:
+        return None if header is None else header.field_px
+    return undistorted_outline(header.field_px, camera)
+
+
+def header_provenance(
+    files: Sequence[Path], camera: Camera, field_px: np.ndarray | None, *, distorted: bool
+) -> dict[str, object] | None:
+    """What the first frame's header says, and whether the field fits it; None if not DICOM."""
+    header = header_of_frame(files, 0)
+    if header is None:
+        return None
+    conflicts = list(header.conflicts)
+    collimator_px = collimator_of(files, 0, camera, distorted=distorted)
+    if field_px is not None and collimator_px is not None:
+        field = shapely.Polygon(field_px)
+        beyond = field.difference(shapely.Polygon(collimator_px)).area / field.area
+        if beyond > BEYOND:
+            conflicts.append(
+                f"{100 * beyond:.0f} % of the field lies outside of the collimator (0018,1700)"
+            )
+    told: dict[str, object] = dict(header._asdict())
+    told |= {"field_px": collimator_px, "conflicts": conflicts}
+    return told | {"angles": "the equipment's, as in the file; the maker's sign"}
 
 
 def header_of(data: Any) -> ImageHeader:
@@ -81,8 +121,13 @@ def header_of(data: Any) -> ImageHeader:
             f"(0018,1114) magnification {magnification:g} is not {detector:g} / {patient:g}"
         )
     kap = _number(data, "ImageAndFluoroscopyAreaDoseProduct")
+    field_px = None
+    try:
+        field_px = collimator_px(data)
+    except (TypeError, ValueError) as error:
+        conflicts.append(f"{error}; it is not used")
     return ImageHeader(
-        field_px=collimator_px(data),
+        field_px=field_px,
         primary_deg=_number(data, "PositionerPrimaryAngle"),
         secondary_deg=secondary,
         source_detector_mm=detector,
@@ -92,39 +137,6 @@ def header_of(data: Any) -> ImageHeader:
         entrance_mGy=_number(data, "EntranceDoseInmGy"),
         conflicts=tuple(conflicts),
     )
-
-
-def collimator_px(data: Any) -> np.ndarray | None:
-    """The collimator's outline (n, 2): rectangle, circle or polygon, as is named first.
-
-    PS3.3 C.8.7.3: (0018,1700) and what follows it. None where there is none.
-    """
-    shapes = data.get("CollimatorShape") or []
-    shapes = [shapes] if isinstance(shapes, str) else list(shapes)
-    if not shapes:
-        return None
-    shape = str(shapes[0]).upper()
-    if shape == "RECTANGULAR":
-        names = ("LeftVertical", "RightVertical", "UpperHorizontal", "LowerHorizontal")
-        edges = [_number(data, f"Collimator{name}Edge") for name in names]
-        if any(edge is None for edge in edges):
-            raise ValueError("a rectangular collimator (0018,1700) without its four edges")
-        left, right, upper, lower = (float(edge or 0) - 1 for edge in edges)
-        return np.array([[left, upper], [right, upper], [right, lower], [left, lower]])
-    if shape == "CIRCULAR":
-        center, radius = (
-            data.get("CenterOfCircularCollimator"),
-            data.get("RadiusOfCircularCollimator"),
-        )
-        if center is None or radius is None or len(center) != 2 or not float(radius) > 0:
-            raise ValueError("a circular collimator (0018,1700) without its centre and radius")
-        angle = 2 * math.pi * np.arange(CIRCLE_CORNERS) / CIRCLE_CORNERS
-        middle = np.array([float(center[1]) - 1, float(center[0]) - 1])
-        return middle + float(radius) * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    corners = data.get("VerticesOfThePolygonalCollimator")
-    if shape != "POLYGONAL" or corners is None or len(corners) < 6 or len(corners) % 2:
-        raise ValueError(f"a collimator (0018,1700) {shape!r} without its outline")
-    return np.array(corners, dtype=np.float64).reshape(-1, 2)[:, ::-1] - 1
 
 
 def _number(data: Any, name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,9 +26,9 @@ from .dose_events import check_reference, events_of, outputs_of_events, report_p
 from .dose_rdsr import read_rdsr
 from .dose_settings import dose_provenance, outputs_of
 from .exposure_head import exposed_head
-from .exposure_header import collimator_of
+from .exposure_header import collimator_of, header_provenance
 from .exposure_tube import is_exposed
-from .frames import Frames
+from .frames import Frames, view_files
 from .options import Common
 from .progress import counted
 from .subject import Subject
@@ -37,7 +38,7 @@ FrameFields = Sequence[Sequence[Field]]
 """One sequence a frame, one field a view."""
 
 
-def field_of(trial: Trial, view: int, image: np.ndarray) -> Field:
+def field_of(trial: Trial, view: int, image: np.ndarray, frame: int) -> Field:
     """The exposed field of one image: as given, else as found in it, else as its header says."""
     name = trial.views[view].name
     if name in trial.exposure.field_px:
@@ -45,9 +46,22 @@ def field_of(trial: Trial, view: int, image: np.ndarray) -> Field:
         return Field(given_px, "given", is_exposed(image, trial.views[view].transmission))
     exposed = is_exposed(image, trial.views[view].transmission)
     polygon_px, source = find_field(image, trial.views[view].transmission)
-    if source == "assumed" and (outline_px := collimator_of(trial.views[view])) is not None:
-        return Field(outline_px, "header", exposed)
+    if source == "assumed":
+        outline_px = collimator_of(
+            _files_of(trial)[view],
+            frame,
+            trial.rig[name],
+            distorted=trial.views[view].distorted,
+        )
+        if outline_px is not None:
+            return Field(outline_px, "header", exposed)
     return Field(polygon_px, source, exposed)
+
+
+@lru_cache(maxsize=2)
+def _files_of(trial: Trial) -> list[list[Path]]:
+    """The files of each view."""
+    return view_files(trial)
 
 
 def fields_of(trial: Trial, views: tuple[Frames, ...], common: Common) -> FrameFields:
@@ -55,7 +69,7 @@ def fields_of(trial: Trial, views: tuple[Frames, ...], common: Common) -> FrameF
     fields = []
     with counted("fields", len(views[0]), common) as progress:
         for frame in range(len(views[0])):
-            fields.append([field_of(trial, n, view[frame]) for n, view in enumerate(views)])
+            fields.append([field_of(trial, n, view[frame], frame) for n, view in enumerate(views)])
             progress(len(fields))
     return fields
 
@@ -113,9 +127,22 @@ def write_exposures(
         "reference_point": trial.exposure.dose.reference_point,
         "field_edge": "half of the signal where detected; the user's or the header's own else",
         "dose": dose_provenance(trial.exposure.dose, report),
+        "image_headers": _headers_of(trial, frames),
     }
     summary = None if skin_map is None else summary_of(frames, skin_map)
     write_exposure_json(folder / "exposure.json", frames, head, provenance, summary)
+
+
+def _headers_of(trial: Trial, frames: list[FrameExposure]) -> dict[str, object]:
+    """What the views' image headers say of the beam, where they are DICOM, by view."""
+    found: dict[str, object] = {}
+    for number, (view, files) in enumerate(zip(trial.views, _files_of(trial), strict=True)):
+        field_px = frames[0].views[number].field_outline_px
+        camera = trial.rig[view.name]
+        told = header_provenance(files, camera, field_px, distorted=view.distorted)
+        if told is not None:
+            found[view.name] = told
+    return found
 
 
 def reported_outputs(

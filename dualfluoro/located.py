@@ -73,6 +73,27 @@ def locate_with_model(images: list[Path], path: Path, common: Common) -> list[Lo
     return found
 
 
+def locate_in_cts(volumes: list[Path], common: Common) -> list[Located]:
+    """The 55 landmarks of the head in CTs, by the released model.
+
+    Raises:
+        ValueError: there is no head in one of them; its file is named.
+    """
+    from detector.ct_landmarks import find_ct_landmarks
+
+    found = []
+    for file, volume in _sources(volumes, 3, common):
+        assert isinstance(volume, Volume)
+        try:
+            at = find_ct_landmarks(volume)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        source = volume if len(found) < SHOWN else None
+        places = (at.in_ct, at.xyz_ct, at.sd_mm, True, source)
+        found.append(Located(file.name, at.names, None, None, *places))
+    return found
+
+
 def locate_with_head(
     images: list[Path],
     rig: Path | None,

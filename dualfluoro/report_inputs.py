@@ -146,6 +146,10 @@ def _card(file: Path) -> str:
     return folded("Card", table(["entry", "value"], rows))
 
 
+def _all_floats(values: list) -> bool:
+    return all(isinstance(value, float) for value in values)
+
+
 def card_rows(content: object, prefix: str = "", depth: int = 0) -> list[list[str]]:
     """The entries of a card, nested ones under dotted names; long lists and maps by their size."""
     if not isinstance(content, dict):
@@ -160,6 +164,8 @@ def card_rows(content: object, prefix: str = "", depth: int = 0) -> list[list[st
             and key != "landmarks"
         ):
             rows += card_rows(value, f"{name}.", depth + 1)
+        elif isinstance(value, list) and 0 < len(value) < 4 and _all_floats(value):
+            rows.append([name, ", ".join(f"{v:.5g}" for v in value)])
         elif isinstance(value, dict | list) and len(str(value)) > 80:
             rows.append([name, f"{len(value)} entries"])
         elif isinstance(value, float):

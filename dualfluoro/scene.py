@@ -60,7 +60,9 @@ def scene_of(trial: Trial, views: tuple[Frames, ...], track: Track, track_file: 
     @functools.lru_cache(4096)
     def outline(frame: int, view: int) -> np.ndarray:
         known = exposure.outline_px.get((frame, view))
-        return field_of(trial, view, views[view][frame]).outline_px if known is None else known
+        if known is not None:
+            return known
+        return field_of(trial, view, views[view][frame], frame).outline_px
 
     return Scene(
         trial.rig,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from calibration import Rigid
-from detector import read_landmarks
+from detector import read_landmark_deviations, read_landmarks
 from drr import HeadAnatomy, Volume, find_anatomy, read_labels
 from drr.couch import GRID_MM, head_mask, kept_alone
 from drr.thick_slices import refined
@@ -93,6 +93,13 @@ class Subject:
         if self.landmarks_file is None or not self.landmarks_file.exists():
             return {}
         return read_landmarks(self.landmarks_file)
+
+    @cached_property
+    def landmarks_sd_mm(self) -> dict[str, float]:
+        """Deviations, per axis, of those of the landmarks that the program found by itself."""
+        if self.landmarks_file is None or not self.landmarks_file.exists():
+            return {}
+        return read_landmark_deviations(self.landmarks_file)
 
     @cached_property
     def bone_points_ct(self) -> np.ndarray:

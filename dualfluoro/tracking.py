@@ -41,7 +41,9 @@ class Moments(Sequence):
     def _fields_in(self, frame: int, images: list[np.ndarray]) -> list[Field]:
         kept = self.fields[frame]
         if kept is None:
-            kept = [field_of(self.trial, number, image) for number, image in enumerate(images)]
+            kept = [
+                field_of(self.trial, number, image, frame) for number, image in enumerate(images)
+            ]
             self.fields[frame] = kept
         return kept
 

@@ -17,10 +17,15 @@ from .landmark_images import read_source
 from .training_report import CoursePlot, Judged, write_training_report
 from .training_samples import COLUMNS, KEY, network_tiles, sheet_of_tiles, tile_of
 from .trial import Trial
+from .trial_detector import USABLE_MM
 
 SAMPLE_SEED = 2_000_003
 """Added to the seed: samples are neither trained on nor measured on."""
 SAMPLES = 2 * COLUMNS
+GOOD_MM = 10.0
+"""Median error of a detector up to which tracking starts well from it."""
+LEAST_GAIN = 0.05
+"""Share of the distance between the looks that a translator must take away to be of use."""
 
 
 def write_detector_page(
@@ -45,10 +50,6 @@ def write_detector_page(
         np.stack([view.in_field for view in views]) > 0,
     )
     found, file = detector.card.accuracy, trial.models / "training.csv"
-    text = (
-        f"landmarks in the field are found within {found['in_field_median_mm']:.1f} mm (median; "
-        f"95 %: {found['in_field_p95_mm']:.1f} mm) on {found['views']:.0f} fresh radiographs"
-    )
     places = {"in_field_mm": "in the field", "out_of_field_mm": "out of it"}
     courses = [
         CoursePlot(file, "Error on the radiographs trained on", places, "mean error, mm"),
@@ -57,8 +58,22 @@ def write_detector_page(
     samples = [(sheet_of_tiles(tiles), f"Fresh radiographs, landmarks in the field. {KEY}")]
     title = "Training of the landmark detector"
     return write_training_report(
-        trial.detector, title, [Judged("good", "Trained", text)], "accuracy", courses, samples
+        trial.detector, title, [judged_detector(found)], "accuracy", courses, samples
     )
+
+
+def judged_detector(found: dict[str, float]) -> Judged:
+    """What the page says first, by the median error in the field."""
+    median_mm = found["in_field_median_mm"]
+    text = (
+        f"landmarks in the field are found within {median_mm:.1f} mm (median; "
+        f"95 %: {found['in_field_p95_mm']:.1f} mm) on {found['views']:.0f} fresh radiographs"
+    )
+    if median_mm <= GOOD_MM:
+        return Judged("good", "Trained", text)
+    kind = "fair" if median_mm <= USABLE_MM else "bad"
+    word = "Briefly trained" if kind == "fair" else "Not yet of use"
+    return Judged(kind, word, f"{text}; with more --minutes the same command goes on from here")
 
 
 def write_translator_page(trial: Trial, translator: Translator) -> Path:
@@ -73,8 +88,10 @@ def write_translator_page(trial: Trial, translator: Translator) -> Path:
             f"than {drift['p95_px']:.2f}"
         )
         refused = translator.card.refused.get(f"to_{name}")
-        word = f"From {words}, {'not to be used' if refused else 'usable'}"
-        judged.append(Judged("bad" if refused else "good", word, f"{text}. {refused or ''}"))
+        kind, said = ("bad", "not to be used") if refused else ("good", "usable")
+        if not refused and after > (1 - LEAST_GAIN) * before:
+            kind, said = "fair", "of little use"
+        judged.append(Judged(kind, f"From {words}, {said}", f"{text}. {refused or ''}"))
     file = trial.models / "translator_training.csv"
     looks = {"to_drr": "frames to radiographs", "to_film": "radiographs to frames"}
     moved = {f"drift_{name}_p95_px": words for name, words in looks.items()}

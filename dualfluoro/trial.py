@@ -118,8 +118,10 @@ def _assembled(path: Path, content: dict[str, Any]) -> Trial:
     if rate_hz is not None and not 0 < rate_hz < float("inf"):
         raise ValueError(f"{time.where('rate_hz')} must be above 0, found {rate_hz:g}")
     models_folder = folder / (models.get("folder", str) or "models")
-    names = [view.name for view in views]
-    exposure = exposure_of(_table(path, content, "exposure"), folder, names)
+    sizes_px = {
+        view.name: (camera.width, camera.height) for view, camera in zip(views, rig, strict=True)
+    }
+    exposure = exposure_of(_table(path, content, "exposure"), folder, sizes_px)
     bodies = bodies_of(path, content.get("body", []))
     for table in (subject, time, models):
         table.finish()

@@ -16,6 +16,9 @@ from .progress import training_bar
 from .subject import Subject
 from .trial import Trial
 
+USABLE_MM = 30.0
+"""Median error of a detector up to which tracking starts from it at all."""
+
 
 def detector_of(trial: Trial, subject: Subject, common: Common) -> Detector:
     """The trial's detector on the device asked for.
@@ -40,6 +43,15 @@ def training_landmarks(subject: Subject) -> dict[str, np.ndarray]:
         if name not in MANDIBLE_LANDMARKS
     }
     return spread_landmarks(subject.anatomy) | named
+
+
+def said_of_training(detector: Detector) -> str:
+    """How well a fresh detector does, and what to do where that is not enough."""
+    error_mm = detector.card.accuracy["in_field_median_mm"]
+    said = f"median error {error_mm:.1f} mm on fresh radiographs"
+    if error_mm > USABLE_MM:
+        said += "; it has not learnt enough yet: run the same command with more --minutes"
+    return said
 
 
 def is_trained(trial: Trial, subject: Subject, minutes: float) -> bool:

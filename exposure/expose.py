@@ -51,7 +51,11 @@ def expose(
         fields: one a view; None is the whole image, and flagged as assumed.
         covariance: of the pose, about the head's `center_ct` (see `registration.twist`).
         outputs: of the tube, by view.
+
+    Raises ValueError on a pose that is not finite, and on fields for another number of views.
     """
+    if not np.isfinite(world_from_ct.matrix().numpy()).all():
+        raise ValueError("the pose has values that are not finite: a lost frame has no exposure")
     fields = [None] * len(rig) if fields is None else fields
     if len(fields) != len(rig):
         raise ValueError(f"{len(fields)} fields for {len(rig)} views; give one a view, or None")
@@ -117,11 +121,13 @@ def _view_exposure(
         "structures": structure_numbers(view, head),
         "dose": asdict(dose),
     }
+    sid_mm = cells["sid_mm"]
     return ViewExposure(
         view=view.camera.name,
         **cells,
         flags=_flags(ray, patch, head, cells, output),
         field_outline_px=view.field.outline_px,
+        field_outline_mm=None if sid_mm is None else view.beam_ct.outline * sid_mm,
         patch_outline_skull=view.skull(patch_outline_ct(view.beam_ct, head.skin)),
         patch=patch,
         sd=sd,

@@ -40,17 +40,19 @@ def write_exposure_json(
     summary: Mapping[str, object] | None = None,
 ) -> None:
     """Write exposure.json: columns, deviations, outlines, covariances, summary, provenance."""
-    outlines: dict[bytes, int] = {}
-    fields: list[object] = []
+    outlines: dict[tuple[str, bytes], int] = {}
+    fields_px: list[object] = []
+    fields_mm: list[object] = []
     rows = []
     for frame in frames:
         for view in frame.views:
             row = _row(frame, view)
             if view.field_outline_px is not None:
-                key = view.field_outline_px.tobytes()
+                key = view.view, view.field_outline_px.tobytes()
                 if key not in outlines:
-                    outlines[key] = len(fields)
-                    fields.append(_plain(view.field_outline_px))
+                    outlines[key] = len(fields_px)
+                    fields_px.append(_plain(view.field_outline_px))
+                    fields_mm.append(_plain(view.field_outline_mm))
                 row["field"] = outlines[key]
             rows.append(row)
     document = {
@@ -80,7 +82,8 @@ def write_exposure_json(
         },
         "provenance": _plain(provenance),
         "summary": _plain(summary or {}),
-        "fields_px": fields,
+        "fields_px": fields_px,
+        "fields_mm": fields_mm,
         "rows": rows,
     }
     write_text(path, json.dumps(document, allow_nan=False))

@@ -21,7 +21,7 @@ DRAWS = 1024  # of the pose, for the probability; a power of two, as Sobol's poi
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """One lens in `ct`; `estimated` where it was not marked or segmented.
+    """One lens in `ct`; `estimated` from the orbit, or `found_in_ct` by the landmark model.
 
     It is a sphere, or `points_ct` where it was segmented. `gaze_ct` is the unit direction of the
     eye's optical axis, None where nothing but the skull's front is known of it.
@@ -30,6 +30,7 @@ class Lens:
     center_ct: Float[np.ndarray, "3"]
     sd_mm: float = 0.0
     estimated: bool = False
+    found_in_ct: bool = False
     radius_mm: float = RADIUS_MM
     points_ct: Float[np.ndarray, "point 3"] | None = None
     gaze_ct: Float[np.ndarray, "3"] | None = None
@@ -39,7 +40,8 @@ class Lens:
         """What stands for the lens, in words for the output."""
         if self.points_ct is not None:
             return "segmented volume"
-        how = "estimated from the orbit" if self.estimated else "marked"
+        how = "found in the CT" if self.found_in_ct else "marked"
+        how = "estimated from the orbit" if self.estimated else how
         return f"sphere of radius {self.radius_mm:g} mm, {how}"
 
     @staticmethod
@@ -63,12 +65,18 @@ class LensExposure:
     toward_ct: Float[np.ndarray, "3"]
 
 
-def lenses_of(landmarks_ct: dict[str, np.ndarray] | None) -> dict[str, Lens]:
+def lenses_of(
+    landmarks_ct: dict[str, np.ndarray] | None, sd_mm: dict[str, float] | None = None
+) -> dict[str, Lens]:
     """The lenses that the landmarks name: `lens_left` and `lens_right`.
 
     The optical axis runs from `eye_left` or `eye_right`, the eyeball's centre, where it is named.
+
+    Args:
+        sd_mm: deviations, per axis, of landmarks that were found by the program; those of others
+            are taken as exact.
     """
-    named = landmarks_ct or {}
+    named, spread_mm = landmarks_ct or {}, sd_mm or {}
     found = {}
     for side in SIDES:
         if (center := named.get(f"lens_{side}")) is None:
@@ -77,7 +85,10 @@ def lenses_of(landmarks_ct: dict[str, np.ndarray] | None) -> dict[str, Lens]:
         gaze = None
         if (eye := named.get(f"eye_{side}")) is not None and (way := center - eye).any():
             gaze = way / np.linalg.norm(way)
-        found[side] = Lens(center, gaze_ct=gaze)
+        name = f"lens_{side}"
+        found[side] = Lens(
+            center, spread_mm.get(name, 0.0), found_in_ct=name in spread_mm, gaze_ct=gaze
+        )
     return found
 
 

@@ -57,12 +57,15 @@ class ViewExposure:
     field_source: str | None = None
     flags: tuple[str, ...] = ()
     field_outline_px: Float[np.ndarray, "corner 2"] | None = None
+    field_outline_mm: Float[np.ndarray, "corner 2"] | None = None
+    """On the detector about the principal ray, right and down; None where its distance is."""
     patch_outline_skull: Float[np.ndarray, "point 3"] | None = None
     patch: Patch | None = None
     sd: dict[str, float] = field(default_factory=dict)
     more: dict = field(default_factory=dict)
 
 
-_BESIDE = ("view", "field_outline_px", "patch_outline_skull", "patch", "sd", "more")
+_BESIDE = ("view", "field_outline_px", "field_outline_mm", "patch_outline_skull", "patch", "sd")
+_BESIDE += ("more",)
 VIEW_COLUMNS = tuple(f.name for f in fields(ViewExposure) if f.name not in _BESIDE)
 COLUMNS = FRAME_COLUMNS + VIEW_COLUMNS

@@ -64,6 +64,8 @@ def exposure(
     folder = loaded.folder if out is None else Path(out)
     file = loaded.folder / "track.csv" if track is None else Path(track)
     views, found = open_tracked(loaded, file)
+    if all(status == "lost" for status in found.status):
+        raise ValueError(f"{file}: every frame is lost, there is no pose to compute from")
     outputs, report = outputs_of(loaded.exposure.dose, len(found)), None
     if rdsr is not None:
         outputs, report = reported_outputs(loaded, rdsr, event, outputs)

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from ..options import DEFAULTS, Common
 
-HEAD = "head"
+HEAD, CT = "head", "ct"
 
 
 def locate(
@@ -28,8 +28,8 @@ def locate(
     Parameters
     ----------
     model
-        File of a landmark model, NAME.safetensors, or `head`: the released model of 55 landmarks of
-        the head in radiographs.
+        File of a landmark model, NAME.safetensors; or `head`, the released model of 55 landmarks of
+        the head in radiographs; or `ct`, the same landmarks in CTs.
     out
         CSV to write; a PNG of the same name shows the landmarks over the first images.
     rig
@@ -56,7 +56,7 @@ def locate(
         raise ValueError(f"--out {out}: the file of the results ends in .csv")
     if not images:
         raise ValueError("there are no images to look at")
-    from ..located import locate_with_head, locate_with_model, write_located
+    from ..located import locate_in_cts, locate_with_head, locate_with_model, write_located
     from ..located_sheet import write_sheet
 
     if model == HEAD:
@@ -69,6 +69,8 @@ def locate(
             distorted=distorted,
             facing=facing,
         )
+    elif model == CT:
+        located = locate_in_cts(images, common)
     else:
         located = locate_with_model(images, Path(model), common)
     write_located(out, located)

@@ -60,7 +60,7 @@ def _prepare(
     """What is not done yet of landmarks, detector and translator."""
     from ..subject import subject_of
     from ..tracking import Moments
-    from ..trial_detector import detector_of, is_trained, trained
+    from ..trial_detector import detector_of, is_trained, said_of_training, trained
     from .landmarks import landmarks
 
     landmarks(loaded, common=common)
@@ -69,8 +69,7 @@ def _prepare(
 
     def train(budget: float) -> "Detector":
         detector = trained(loaded, subject, budget, common)
-        error_mm = detector.card.accuracy["in_field_median_mm"]
-        common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+        common.say(f"wrote {loaded.detector}: {said_of_training(detector)}")
         return detector
 
     if is_trained(loaded, subject, own):

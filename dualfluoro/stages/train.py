@@ -38,10 +38,9 @@ def train_detector(
         raise FileNotFoundError(f"{dataset}: there is no data set; run `dualfluoro synthesize`")
     from ..folder_lock import held
     from ..subject import subject_of
-    from ..trial_detector import trained
+    from ..trial_detector import said_of_training, trained
 
     with held(loaded.folder, "train detector"), held(loaded.models, "train detector"):
         detector = trained(loaded, subject_of(loaded), minutes, common, dataset, look)
-    error_mm = detector.card.accuracy["in_field_median_mm"]
-    common.say(f"wrote {loaded.detector}: median error {error_mm:.1f} mm on fresh radiographs")
+    common.say(f"wrote {loaded.detector}: {said_of_training(detector)}")
     return loaded.detector

@@ -4,7 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.landmark_files import check_near_volume, read_landmarks, write_landmarks
+from detector.landmark_files import (
+    check_near_volume,
+    read_landmark_deviations,
+    read_landmarks,
+    write_landmarks,
+)
 from drr.volume import Volume
 
 POINTS = {"nasion": np.array([1.0, 82.5, -3.25]), "inion": np.array([0.1, -95.0, 1e-7])}
@@ -157,3 +162,23 @@ def test_slicers_own_file_reads_as_41_points_in_ras():
     points = read_landmarks(files[0])
     assert len(points) == 41
     np.testing.assert_allclose(next(iter(points.values())), np.multiply(position, [-1, -1, 1]))
+
+
+def test_deviations_of_found_points_go_along_and_others_have_none(tmp_path):
+    points = {"nasion": np.array([1.0, 2, 3]), "own": np.array([4.0, 5, 6])}
+    path = tmp_path / "landmarks.json"
+    write_landmarks(path, points, {"nasion": 1.234})
+    assert read_landmark_deviations(path) == {"nasion": 1.23}
+    np.testing.assert_array_equal(read_landmarks(path)["nasion"], points["nasion"])
+    for name in ("plain.json", "plain.fcsv", "plain.mrk.json"):
+        write_landmarks(tmp_path / name, points)
+        assert read_landmark_deviations(tmp_path / name) == {}
+
+
+@pytest.mark.parametrize("sd", [{"nobody": 1}, {"a": 0}, {"a": "1"}, {"a": True}, [1], {"a": 1e9}])
+def test_a_deviation_that_makes_no_sense_is_refused_by_name(tmp_path, sd):
+    path = tmp_path / "landmarks.json"
+    write_landmarks(path, {"a": np.zeros(3)})
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sd_mm": sd}))
+    with pytest.raises(ValueError, match=r"landmarks\.json: sd_mm"):
+        read_landmark_deviations(path)

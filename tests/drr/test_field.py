@@ -171,6 +171,23 @@ def test_a_single_blade_leaves_the_rest_of_the_circle():
     assert found.polygon_px[:, 1].max() == pytest.approx(502, abs=1)
 
 
+def test_an_undistorted_image_that_ends_beyond_the_field_keeps_the_fields_edge():
+    """Its grid ends raggedly in the glare outside of the field; beyond it all is zero."""
+    v, u = np.mgrid[:512, :512].astype(float)
+    from_middle = np.hypot(u - 258, v - 250)
+    turn = np.arctan2(v - 250, u - 258)
+    field = np.clip((235 - from_middle) / 3 + 0.5, 0, 1)
+    soft = np.clip(0.65 + (235 - from_middle) / 60, 0.0, 1.0)
+    image = 0.12 + 0.88 * field * soft
+    image += np.random.default_rng(0).normal(0, 0.003, image.shape)
+    image[from_middle > 250 + 4 * np.cos(24 * turn)] = 0.0
+    found = find_field(image.astype(np.float32))
+    away = np.linalg.norm(found.polygon_px - [258, 250], axis=1)
+    inner = ((found.polygon_px > 2) & (found.polygon_px < 509)).all(axis=1)
+    assert found.source == "detected"
+    assert np.abs(away[inner] - 235).max() < 2.5
+
+
 def blurred_edge(distance_px: np.ndarray, width_px: float) -> np.ndarray:
     return 0.35 + 0.55 / (1 + np.exp(-distance_px / width_px))
 

@@ -16,6 +16,8 @@ def test_a_column_is_read_by_its_name(tmp_path):
         (b"kerma_mGy\n0\nx\n", "a column kerma_mGy of numbers"),
         (b"kerma_mGy\n0\n", "expected 2 finite numbers .* found 1"),
         (b"kerma_mGy\n0\nnan\n", "expected 2 finite numbers"),
+        (b"frame,kerma_mGy\n0,1\n0,1\n", r"k\.csv:3: frame is 0, expected 1"),
+        (b"frame,kerma_mGy\n1,1\n0,1\n", r"k\.csv:2: frame is 1, expected 0"),
         (b"\x89PNG\xff", r"k\.csv: expected a column"),
         (b"kerma_mGy\n" + b"9" * 200_000, r"k\.csv: expected a column"),
     ],

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
 
 from calibration import Camera, Rig, Rigid
+from drr import Volume
 from dualfluoro import load_trial
 from dualfluoro.dose_events import check_reference, events_of, outputs_of_events
 from dualfluoro.dose_rdsr import chamber_ratio, read_rdsr
@@ -18,10 +18,10 @@ from dualfluoro.dose_sr_items import text
 from dualfluoro.dose_sr_tree import all_of, anywhere, text_of
 from dualfluoro.dose_sr_write import frame_uid_of, write_dose_sr
 from dualfluoro.exposure_covariance import with_covariances
-from dualfluoro.exposure_header import header_of
+from dualfluoro.exposure_head import check_places, check_sides
 from dualfluoro.exposure_tube import is_exposed
 from dualfluoro.exposures import sha256_of
-from exposure import Field, Head, Skin, TubeOutput, expose_track
+from exposure import Field, Head, Lens, Skin, Structure, TubeOutput, expose_track
 from registration.track import track_of_poses
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -55,6 +55,17 @@ def test_the_settings_give_each_frame_its_output(trial):
         ("kap_Gycm2 = { A = -1 }", "number of Gycm2"),
         ('structures = "l.nii.gz"', "go together"),
         ('structures = "l.nii.gz"\nstructure_labels = { a = 1.5 }', "'a' must be a whole number"),
+        ('structures = "l.nii.gz"\nstructure_labels = { a = 0 }', "0 is the background"),
+        ('structures = "l.nii.gz"\nstructure_labels = { a = 1, b = 1 }', "'a' and 'b' are both"),
+        (
+            'structures = "l.nii.gz"\nstructure_labels = { lens_lft = 1 }',
+            "no lens 'lens_lft'; did you mean 'lens_left'",
+        ),
+        ("kap_Gycm2 = { A = 4000.0 }", "Gycm2 .0 to 100. or a CSV, found 4000"),
+        (
+            "collimation = { A = [[900, 900], [990, 900], [990, 990]] }",
+            "beside the image of 128 x 128 pixels",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(trial, line, message):
@@ -63,6 +74,33 @@ def test_settings_that_make_no_sense_are_refused(trial, line, message):
     (trial / "trial.toml").write_text(text.replace(place, place + line + "\n"))
     with pytest.raises(ValueError, match=message):
         load_trial(trial)
+
+
+@pytest.mark.parametrize("distance", ["0.6", "6e5", "1e300", "-600.0"])
+def test_a_reference_distance_in_another_unit_is_refused(trial, distance):
+    text = (trial / "trial.toml").read_text()
+    place = "reference_distance_mm = 600.0"
+    (trial / "trial.toml").write_text(text.replace(place, f"reference_distance_mm = {distance}"))
+    with pytest.raises(ValueError, match=r"within 50 and 5000 mm, found .* another unit"):
+        load_trial(trial)
+
+
+def test_structures_of_another_scan_and_exchanged_lenses_are_refused():
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = -100
+    volume = Volume(np.zeros((101, 101, 101), np.int16), affine)
+
+    def at(*center_ct):
+        return Structure(np.zeros((1, 3)), np.array(center_ct), 1.0)
+
+    check_places({"a": at(0.0, 0, 0), "b": at(-110.0, 0, 0)}, volume, "l.nii.gz")
+    with pytest.raises(ValueError, match=r"l\.nii\.gz: 'b' lies 4900 mm beside the CT"):
+        check_places({"b": at(0.0, 5000, 0)}, volume, "l.nii.gz")
+    left, right = Lens(np.array([-30.0, 80, 0])), Lens(np.array([30.0, 80, 0]))
+    check_sides({"left": left, "right": right}, np.eye(3))
+    check_sides({"left": right}, np.eye(3))
+    with pytest.raises(ValueError, match="lens_left lies 60 mm to the right of lens_right"):
+        check_sides({"left": right, "right": left}, np.eye(3))
 
 
 def test_a_report_is_read_in_any_unit_and_its_conflicts_are_told(tmp_path):
@@ -126,29 +164,6 @@ def test_reports_of_four_makers_are_read(name, events, kerma_mGy, reference_mm, 
     if "Canon" in name:
         assert "795 x 635 mm = 504825 mm2, but its area is 95609.5" in report.conflicts[0]
     assert ("differ" in report.secondary_sign) == ("Siemens" in report.maker)
-
-
-def test_the_collimator_of_a_header_counts_from_one_and_rows_first():
-    data = Dataset()
-    data.CollimatorShape = "RECTANGULAR"
-    data.CollimatorLeftVerticalEdge, data.CollimatorRightVerticalEdge = 11, 91
-    data.CollimatorUpperHorizontalEdge, data.CollimatorLowerHorizontalEdge = 21, 71
-    data.PositionerSecondaryAngle, data.DistanceSourceToDetector = 183.0, 1000.0
-    data.DistanceSourceToPatient, data.ImageAndFluoroscopyAreaDoseProduct = 1200.0, 5.0
-    found = header_of(data)
-    assert found.field_px.tolist() == [[10, 20], [90, 20], [90, 70], [10, 70]]
-    assert found.kap_Gycm2 == 0.5
-    assert len(found.conflicts) == 2
-    data.CollimatorShape = "POLYGONAL"
-    data.VerticesOfThePolygonalCollimator = [21, 11, 21, 91, 71, 50]
-    assert header_of(data).field_px.tolist() == [[10, 20], [90, 20], [49, 70]]
-    data.CollimatorShape = ["CIRCULAR"]
-    data.CenterOfCircularCollimator, data.RadiusOfCircularCollimator = [101, 201], 50
-    assert header_of(data).field_px.mean(axis=0) == pytest.approx([200, 100])
-    assert header_of(Dataset()).field_px is None
-    del data.RadiusOfCircularCollimator
-    with pytest.raises(ValueError, match="without its centre and radius"):
-        header_of(data)
 
 
 def test_an_image_without_exposure_is_known():

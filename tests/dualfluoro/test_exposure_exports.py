@@ -147,6 +147,13 @@ def a_report_without_kerma(trial):
     report_file(trial / "r.dcm", broken, broken)
 
 
+def all_lost(trial):
+    lines = (trial / "truth.csv").read_text().splitlines()
+    empty = "," * lines[0].count(",")
+    rows = [",".join(line.split(",")[:2]) + ",lost" + empty[2:] for line in lines[1:]]
+    (trial / "lost.csv").write_text("\n".join([lines[0], *rows]) + "\n")
+
+
 RDSR = ["--rdsr", "{trial}/r.dcm"]
 CASES = [
     ("unknown ending of beams", no_change, ["--beams", "{trial}/b.txt"], ".json or .csv"),
@@ -175,6 +182,7 @@ CASES = [
         [*RDSR, "--event", "0", "--event", "1"],
         "no kerma (113738)",
     ),
+    ("all lost", all_lost, ["--track", "{trial}/lost.csv"], "lost.csv: every frame is lost"),
     ("no track", no_change, ["--track", "{trial}/none.csv"], "none.csv: there is no such track"),
 ]
 

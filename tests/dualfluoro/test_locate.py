@@ -4,12 +4,13 @@ import csv
 import json
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 
 from detector import patch_settings
 from detector.patch_settings import PatchSettings
-from drr import LANDMARK_NAMES
+from drr import LANDMARK_NAMES, digital_head
 from dualfluoro.cli import main
 from dualfluoro.options import Common
 from dualfluoro.stages.locate import locate
@@ -24,8 +25,6 @@ HEADER = "image,landmark,u_px,v_px,sd_px,in_field,x_mm,y_mm,z_mm,sd_mm".split(",
 
 
 def write_volume(path, data):
-    import nibabel
-
     affine = np.diag([4.0, 4, 4, 1])
     nibabel.save(nibabel.Nifti1Image(data.astype(np.int16), affine), path)
 
@@ -147,3 +146,23 @@ def test_wrong_options_of_the_head_model(tmp_path, capsys, options, says, monkey
     (tmp_path / "rig.json").write_text(json.dumps(rig))
     assert main(["locate", "frame.png", "--model", "head", "--out", "x.csv", *options]) in (1, 2)
     assert says in capsys.readouterr().err and not (tmp_path / "x.csv").exists()
+
+
+def test_the_released_model_of_cts_finds_the_landmarks_of_a_head_it_never_saw(tmp_path):
+    made = digital_head(4711, 4.0)
+    path, out = tmp_path / "ct.nii.gz", tmp_path / "found.csv"
+    nibabel.save(nibabel.Nifti1Image(made.volume.data_hu, made.volume.ct_from_voxel), path)
+    assert main(["locate", str(path), "--model", "ct", "--out", str(out), "--quiet"]) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["landmark"] for row in rows] == list(LANDMARK_NAMES)
+    found = np.array([[float(row[f"{axis}_mm"]) for axis in "xyz"] for row in rows])
+    off_mm = np.linalg.norm(found - [made.landmarks[name] for name in LANDMARK_NAMES], axis=1)
+    assert np.median(off_mm) < 3 and (tmp_path / "found.png").stat().st_size > 1000
+
+
+def test_a_volume_without_a_head_is_named(tmp_path, capsys):
+    write_volume(tmp_path / "air.nii.gz", np.full((30, 30, 30), -1000))
+    given = [str(tmp_path / "air.nii.gz"), "--model", "ct", "--out", str(tmp_path / "x.csv")]
+    assert main(["locate", *given, "--quiet"]) == 1
+    assert "air.nii.gz: " in capsys.readouterr().err and not (tmp_path / "x.csv").exists()

@@ -137,9 +137,18 @@ def test_when_every_frame_is_lost_the_status_is_one(trial, capsys):
 
 
 def test_landmarks_are_made_once_and_then_left_alone(trial):
+    truth = json.loads((trial / "landmarks.json").read_text())["points"]
     (trial / "landmarks.json").unlink()
     path = dualfluoro.landmarks(trial)
-    assert len(json.loads(path.read_text())["points"]) == 64
+    made = json.loads(path.read_text())
+    spread = {name for name in made["points"] if name[1:].isdecimal()}
+    named = made["points"].keys() - spread
+    assert len(spread) == 64 and len(named) > 30 and named == made["sd_mm"].keys()
+    assert "lens_left" in named and "menton" not in named  # the jaw moves
+    off_mm = [
+        np.linalg.norm(np.subtract(made["points"][n], truth[n])) for n in named & truth.keys()
+    ]
+    assert len(off_mm) > 10 and np.median(off_mm) < 3
     before = path.read_bytes()
     assert main(["landmarks", str(trial), "--quiet"]) == 0
     assert path.read_bytes() == before

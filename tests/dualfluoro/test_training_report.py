@@ -10,7 +10,7 @@ import pytest
 from torch import nn
 
 from dualfluoro import load_trial
-from dualfluoro.training_pages import write_translator_page
+from dualfluoro.training_pages import judged_detector, write_translator_page
 from dualfluoro.training_report import CoursePlot, Judged, read_course, write_training_report
 from dualfluoro.training_samples import FOUND_BGR, TILE_PX, TRUE_BGR, sheet_of_tiles, tile_of
 from gan import Judgement, Translator, TranslatorCard
@@ -91,3 +91,13 @@ def test_a_direction_that_is_refused_is_said_first(trial):
     assert 'class="verdict bad"><b>From frames to radiographs, not to be used' in page
     assert 'class="verdict good"><b>From radiographs to frames, usable' in page
     assert "Too short to have a course" in page
+
+
+@pytest.mark.parametrize(
+    ("median_mm", "kind", "said"),
+    [(6.0, "good", "Trained"), (20.0, "fair", "Briefly"), (64.0, "bad", "Not yet of use")],
+)
+def test_a_detector_that_finds_little_is_not_praised(median_mm, kind, said):
+    found = {"in_field_median_mm": median_mm, "in_field_p95_mm": 2 * median_mm, "views": 240.0}
+    judged = judged_detector(found)
+    assert judged.kind == kind and said in judged.word

@@ -250,6 +250,14 @@ def test_the_columns_are_those_of_the_contract():
     assert ",".join(COLUMNS) == text
 
 
+def test_a_pose_that_is_not_finite_is_refused(egg, rig):
+    lost = Rigid.from_matrix(
+        np.array([[1, 0, 0, np.nan], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    )
+    with pytest.raises(ValueError, match="a lost frame has no exposure"):
+        expose(lost, rig, Head(egg, SKULL))
+
+
 def test_a_field_too_few_and_a_third_eye_are_refused(egg, rig):
     with pytest.raises(ValueError, match="1 fields for 2 views"):
         expose(POSE, rig, Head(egg, SKULL), FIELDS[:1])

@@ -87,6 +87,9 @@ def test_the_json_holds_the_same_with_outlines_and_provenance(tmp_path, head, ri
     assert document["skin"]["sha256"] == head.skin.sha256
     first, lost = document["rows"][0], document["rows"][2]
     assert document["fields_px"][first["field"]] == OUTLINE.tolist()
+    expected_mm = (OUTLINE - rig["A"].K[:2, 2].numpy()) * rig["A"].pixel_spacing_mm
+    assert document["fields_mm"][first["field"]] == pytest.approx(expected_mm)
+    assert [len(outline) for outline in document["fields_mm"]] == [4, 4]
     assert first["ssd_mm"] == pytest.approx(frames[0].views[0].ssd_mm, rel=1e-8)
     assert len(first["patch_outline_skull_mm"]) >= 60
     assert lost == {"frame": 1, "time_s": 0.1, "view": "A", "status": "lost"}

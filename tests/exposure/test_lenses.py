@@ -27,6 +27,25 @@ def test_the_margin_is_measured_at_the_depth_of_the_lens(point, margin_mm):
     assert margin_at_mm(SQUARE, np.array(point, dtype=float)) == pytest.approx(margin_mm)
 
 
+def test_a_lens_on_the_very_edge_is_not_in_the_field_and_its_margin_is_zero(
+    fine_sphere, make_camera
+):
+    camera = make_camera(0.0)  # source at (0, -650, 0)
+    outline = np.array([[200, 200], [400, 200], [400, 400], [200, 400.0]])
+    view = view_of(camera, Field(outline, "given"), Rigid.identity(), Rigid.identity())
+    for corner in (outline[0], outline[2], (outline[0] + outline[1]) / 2):
+        x, y = (corner - camera.K[:2, 2].numpy()) / 2200
+        point_cam = np.array([x, y, 1.0]) * 590
+        cam_from_ct = view.cam_from_ct
+        center = cam_from_ct[:3, :3].T @ (point_cam - cam_from_ct[:3, 3])
+        found = lens_exposure(Lens(center), view.beam_ct, cam_from_ct, fine_sphere)
+        assert found.margin_mm == pytest.approx(0.0, abs=1e-9)
+        inward = np.array([-np.sign(x), -np.sign(y), 0.0]) * [corner[0] != 300, 1, 0] * 1e-6
+        for step, in_field in ((inward, 1), (-inward, 0)):
+            moved = Lens(center + cam_from_ct[:3, :3].T @ step)
+            assert lens_exposure(moved, view.beam_ct, cam_from_ct, fine_sphere).in_field == in_field
+
+
 def test_a_lens_behind_the_source_is_out_of_the_field():
     assert margin_at_mm(SQUARE, np.array([0.0, 0.0, -500.0])) < 0
 
@@ -71,3 +90,10 @@ def test_lenses_are_taken_from_landmarks_by_their_names():
     points = {"lens_left": np.array([-30.0, 80, 10]), "nasion": np.zeros(3)}
     assert list(lenses_of(points)) == ["left"]
     assert lenses_of(None) == {}
+
+
+def test_a_lens_that_was_found_in_the_ct_keeps_its_deviation_and_says_so():
+    points = {"lens_left": np.array([-32.0, 84, 18]), "lens_right": np.array([32.0, 84, 18])}
+    found = lenses_of(points, {"lens_left": 1.7})
+    assert found["left"].sd_mm == 1.7 and "found in the CT" in found["left"].model
+    assert found["right"].sd_mm == 0 and "marked" in found["right"].model
