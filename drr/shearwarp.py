@@ -13,8 +13,9 @@ import numpy as np
 
 from .lanes import LANES, add_between, add_between_twice, blend_rows, fetch_ahead
 
-compiled = numba.njit(nogil=True, fastmath=True, cache=False)  # each with `no_type_check`: the
-# type checker's wrapper cannot be compiled
+compiled = numba.njit(nogil=True, fastmath=True, cache=True)  # each with `no_type_check`: the
+# type checker's wrapper cannot be compiled. Kept on disk: compiling takes 10 s of every process.
+# numba does not see changes in `lanes`: whoever makes some deletes drr/__pycache__.
 CACHE_LINE = 32  # of uint16
 PAD = 2  # zeros kept before and after a row's content, so that interpolation needs no branch
 
