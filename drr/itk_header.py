@@ -1,7 +1,8 @@
 """Headers of NRRD and MetaImage that ITK's readers do not survive are refused before it sees them.
 
 Lines without end, numbers of axes beyond all measure, and axes that are not finite end the process
-with a segmentation fault or never return (SimpleITK 2.5).
+with a segmentation fault or never return (SimpleITK 2.5); image data where text should be has ended
+it with an abort, not each time.
 """
 
 import math
@@ -45,6 +46,8 @@ def _header_lines(path: Path) -> Iterator[str]:
                     line = file.readline(LONGEST_LINE)
                 continue
             text = line.decode("latin-1")
+            if any(ord(letter) < ord(" ") and letter not in "\t\r\n" for letter in text):
+                raise ValueError("there are bytes in its header that are no text")
             if not text.strip():
                 return
             yield text

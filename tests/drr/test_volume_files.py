@@ -50,6 +50,8 @@ def write_itk(path, data, ct_from_voxel):
         ("ct.mha", b"NDims = 3", b"NDims = -1e5"),
         ("ct.mhd", b"TransformMatrix = -1 ", b"TransformMatrix = 1e308 "),
         ("ct.mhd", b"TransformMatrix = -1 ", b"TransformMatrix = nan "),
+        ("ct.mhd", b"CenterOfRotation", b"Cen\x12\x9d\x00\x1f"),
+        ("ct.nhdr", b"dimension: 3", b"dimension: 3\n\x01\x02: 5"),
     ],
 )
 def test_headers_that_itk_does_not_survive_are_refused(tmp_path, name, old, new):
