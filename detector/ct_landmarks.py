@@ -5,7 +5,7 @@ over what it found, by turn, shift and shape (maximum a posteriori, as `head_fit
 averages the single errors out, and says where landmarks lie that the CT does not hold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +28,10 @@ LEAST_IN_CT = 20
 """Landmarks without which there is no telling where the head is."""
 MOST_SURPRISE = 2.5
 """Of what was found, by its deviations: beyond it the points do not form a head."""
+FAR = 3.0
+"""Deviations, by what is usual of this CT, beyond which a landmark was mistaken."""
+END_MM = 8.0
+"""A landmark this near to the CT's end may lie beyond it."""
 USUAL_SURPRISE = 0.4
 """On digital heads never seen (0.33 to 0.51). Deviations grow with what a CT has more: those of the
 network were learnt on digital heads, and are too small where a head looks unlike them."""
@@ -57,6 +61,7 @@ def find_ct_landmarks(volume: Volume) -> CtLandmarks:
         ValueError: no head is recognised.
     """
     found = released_model()(volume)
+    found = replace(found, in_field=found.in_field & _well_inside(volume, found.world))
     if found.in_field.sum() < LEAST_IN_CT:
         raise ValueError(
             f"{found.in_field.sum()} of {len(found.names)} landmarks of a head are seen in the CT, "
@@ -69,6 +74,14 @@ def find_ct_landmarks(volume: Volume) -> CtLandmarks:
             "is it a head, in HU, and upright in its own axes?"
         )
     return laid
+
+
+def _well_inside(
+    volume: Volume, xyz_ct: Float[np.ndarray, "landmark 3"]
+) -> Bool[np.ndarray, "landmark"]:
+    """Where a CT ends inside the head, what is beyond is taken for something at its end."""
+    voxel, last = volume.voxels(xyz_ct), np.array(volume.shape) - 1
+    return (np.minimum(voxel, last - voxel) * volume.spacing_mm > END_MM).all(axis=-1)
 
 
 @cache
@@ -84,7 +97,22 @@ def released_shapes() -> ShapeModel:
 
 
 def laid_into_head(shapes: ShapeModel, found: FoundLandmarks) -> CtLandmarks:
-    """Each landmark from what was seen of it and from the head that fits all of them best."""
+    """Each landmark from what was seen of it and from the head that fits all of them best.
+
+    One that lies far off where the others say it is, such as at the edge of a CT that ends before
+    it, counts as not seen.
+    """
+    laid, off = _laid(shapes, found)
+    far = off > FAR * max(1.0, laid.surprise / USUAL_SURPRISE)
+    if far.any() and (found.in_field & ~far).sum() >= LEAST_IN_CT:
+        laid, _ = _laid(shapes, replace(found, in_field=found.in_field & ~far))
+    return laid
+
+
+def _laid(
+    shapes: ShapeModel, found: FoundLandmarks
+) -> tuple[CtLandmarks, Float[np.ndarray, "landmark"]]:
+    """The landmarks, and by how many deviations what was seen is off the head; 0 if not seen."""
     if found.names != LANDMARK_NAMES:
         raise ValueError("the model's landmarks are not those of the heads' shapes")
     seen = found.in_field
@@ -104,7 +132,7 @@ def laid_into_head(shapes: ShapeModel, found: FoundLandmarks) -> CtLandmarks:
     xyz = placed + t + gain[:, None] * trusted * left
     surprise = float(np.sqrt(np.mean(huber(size[seen]) ** 2)))
     sd_mm = np.sqrt(shared + own * (1 - gain)) * max(1.0, surprise / USUAL_SURPRISE)
-    return CtLandmarks(found.names, xyz, sd_mm, seen, surprise)
+    return CtLandmarks(found.names, xyz, sd_mm, seen, surprise), size.max(axis=1)
 
 
 def _solved(shapes: ShapeModel, xyz, widened, seen):

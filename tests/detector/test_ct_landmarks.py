@@ -13,7 +13,7 @@ from detector.ct_landmarks import (
 )
 from detector.head_shapes import family_landmarks
 from detector.landmark_model import FoundLandmarks
-from drr import Volume
+from drr import Volume, digital_head
 from drr.head_landmark_names import LANDMARK_NAMES, MANDIBLE_LANDMARKS
 
 NOISE_MM = 4.0
@@ -61,12 +61,26 @@ def test_a_landmark_far_off_and_those_cut_away_come_from_the_others(shapes):
     laid = laid_into_head(shapes, found_at(xyz, seen))
     off = np.linalg.norm(laid.xyz_ct - truth, axis=-1)
     assert off.max() < 20 and np.median(off) < NOISE_MM
+    assert not laid.in_ct[4] and laid.in_ct.sum() == seen.sum() - seen[4]
     usual = laid_into_head(shapes, found_at(truth, seen))
     assert (laid.sd_mm > usual.sd_mm).all()  # what surprises is trusted less
     assert (laid.sd_mm[~seen] > np.median(laid.sd_mm[seen])).all()
     chosen = cranial(laid, 1e3)
     assert chosen and not set(chosen) & set(MANDIBLE_LANDMARKS)
     assert set(chosen) <= {LANDMARK_NAMES[n] for n in np.flatnonzero(seen)}
+
+
+def test_a_ct_that_ends_above_the_chin_is_not_taken_for_a_short_head():
+    volume, landmarks = digital_head(777, 4.0)
+    lost = round(0.3 * volume.shape[2])
+    above = np.eye(4)
+    above[2, 3] = lost
+    part = np.ascontiguousarray(volume.data_hu[:, :, lost:])
+    found = find_ct_landmarks(Volume(part, np.asarray(volume.ct_from_voxel) @ above))
+    truth = np.array([landmarks[name] for name in found.names])
+    chin = [found.names.index(name) for name in ("menton", "gnathion", "pogonion")]
+    assert not found.in_ct[chin].any() and found.in_ct.sum() > 30
+    assert np.linalg.norm(found.xyz_ct - truth, axis=1).max() < 15
 
 
 def test_a_volume_without_a_head_is_refused():
