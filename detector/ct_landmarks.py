@@ -81,7 +81,7 @@ def _well_inside(
 ) -> Bool[np.ndarray, "landmark"]:
     """Where a CT ends inside the head, what is beyond is taken for something at its end."""
     voxel, last = volume.voxels(xyz_ct), np.array(volume.shape) - 1
-    return (np.minimum(voxel, last - voxel) * volume.spacing_mm > END_MM).all(axis=-1)
+    return np.asarray((np.minimum(voxel, last - voxel) * volume.spacing_mm > END_MM).all(axis=-1))
 
 
 @cache
